@@ -1,0 +1,22 @@
+//! The list of commands. A command is one file in `commands/` and one line in each of the two lists here.
+
+mod version;
+
+use clap::Subcommand;
+use steadfast_core::exit::Exit;
+
+/// Every verb.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Prints the version and how this binary was built
+    Version(version::Args),
+}
+
+impl Command {
+    /// Runs the command to its end.
+    pub(crate) fn run(self) -> Exit {
+        match self {
+            Command::Version(args) => version::run(args),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The binary: reads the command line, hands over to one command, returns its exit code.
+
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use steadfast_core::exit::Exit;
+
+/// Proves that what you shipped works.
+#[derive(Debug, Parser)]
+#[command(
+    name = "steadfast",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: commands::Command,
+}
+
+fn main() -> ExitCode {
+    match CommandLine::try_parse() {
+        Ok(line) => line.command.run().into(),
+        Err(refusal) => {
+            // A closed pipe is no reason to change the exit code.
+            let _ = refusal.print();
+            if refusal.use_stderr() { Exit::Usage.into() } else { Exit::Proceed.into() }
+        }
+    }
+}
