@@ -1,3 +1,22 @@
 //! The nouns and pure decisions of Steadfast. No I/O, no clock, no async runtime.
 
+pub mod address;
+pub mod check;
 pub mod exit;
+pub mod finding;
+pub mod gate;
+pub mod instant;
+pub mod jsonpath;
+pub mod kind;
+pub mod ledger;
+pub mod measure;
+pub mod observation;
+pub mod predicate;
+pub mod project;
+pub mod proof;
+pub mod redact;
+pub mod secret;
+pub mod setting;
+pub mod state;
+pub mod verdict;
+pub mod world;
