@@ -79,19 +79,12 @@ pub fn run(arguments: &[String]) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let workspace = match Workspace::read() {
-        Ok(workspace) => workspace,
-        Err(why) => {
-            eprintln!("{why}");
-            return ExitCode::from(2);
-        }
-    };
     let began = Instant::now();
     let mut report: Vec<(&str, Duration, Done)> = Vec::new();
     for (at, step) in steps.iter().enumerate() {
         println!("\n=== {}/{} {}", at + 1, steps.len(), step.name);
         let started = Instant::now();
-        match step.take(&workspace) {
+        match step.take() {
             Ok(done) => report.push((step.name, started.elapsed(), done)),
             Err(failure) => {
                 println!("\n=== report");
@@ -128,7 +121,7 @@ fn chosen(arguments: &[String]) -> Result<Vec<&'static Step>, String> {
 }
 
 impl Step {
-    fn take(&self, workspace: &Workspace) -> Result<Done, Failure> {
+    fn take(&self) -> Result<Done, Failure> {
         match self.what {
             Action::Packages => apt::install_missing().map(|()| Done::Held).map_err(|refusal| {
                 let (why, code) = match refusal {
@@ -145,15 +138,15 @@ impl Step {
                 bounded(45 * 60, test_runner(), 0)?;
                 Ok(Done::Held)
             }
-            Action::Campaign(package, _) if !workspace.has(package) => {
-                Ok(Done::Nothing(format!("the workspace has no package {package}")))
-            }
-            Action::Campaign(_, command) => {
+            Action::Campaign(package, command) => {
+                if !workspace()?.has(package) {
+                    return Ok(Done::Nothing(format!("the workspace has no package {package}")));
+                }
                 bounded(30 * 60, command, 0)?;
                 Ok(Done::Held)
             }
             Action::Smoke => {
-                let binary = format!("{}/release/steadfast", workspace.target_directory);
+                let binary = format!("{}/release/steadfast", workspace()?.target_directory);
                 for (arguments, expected) in SMOKE {
                     bounded(120, &[&[binary.as_str()], *arguments].concat(), *expected)?;
                 }
@@ -161,6 +154,11 @@ impl Step {
             }
         }
     }
+}
+
+/// Asked for only by the steps that need it: the packages are installed where cargo may not be at hand.
+fn workspace() -> Result<Workspace, Failure> {
+    Workspace::read().map_err(|why| Failure { command: "cargo metadata".to_owned(), why, code: 2 })
 }
 
 /// nextest gives each test a process and a bound (`.config/nextest.toml`); without it cargo's runner does the same work.
