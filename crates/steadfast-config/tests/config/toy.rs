@@ -25,7 +25,7 @@ pub(crate) static KINDS: &[&dyn AnyKind] = &[&Of::<Toy>::NEW, &Of::<Gadget>::NEW
 
 /// JSON paths with what must be there.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Paths(pub BTreeMap<String, Predicate>);
+pub(crate) struct Paths(pub(crate) BTreeMap<String, Predicate>);
 
 impl Setting for Paths {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
@@ -103,10 +103,10 @@ settings! {
 
 /// What is seen of either.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Nothing {}
+pub(crate) struct Nothing {}
 
 /// A kind with all sorts of settings.
-pub struct Toy;
+pub(crate) struct Toy;
 
 impl Kind for Toy {
     const NAME: &'static str = "toy";
@@ -143,7 +143,7 @@ impl Kind for Toy {
 }
 
 /// A kind with one key that must be there.
-pub struct Gadget;
+pub(crate) struct Gadget;
 
 impl Kind for Gadget {
     const NAME: &'static str = "gadget";
