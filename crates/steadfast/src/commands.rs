@@ -1,5 +1,6 @@
 //! The list of commands. A command is one file in `commands/` and one line in each of the two lists here.
 
+mod config;
 mod version;
 
 use clap::Subcommand;
@@ -8,6 +9,8 @@ use steadfast_core::exit::Exit;
 /// Every verb.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Verifies the configuration, shows it with its defaults applied, or prints its JSON Schema
+    Config(config::Args),
     /// Prints the version and how this binary was built
     Version(version::Args),
 }
@@ -16,6 +19,7 @@ impl Command {
     /// Runs the command to its end.
     pub(crate) fn run(self) -> Exit {
         match self {
+            Command::Config(args) => config::run(args),
             Command::Version(args) => version::run(args),
         }
     }

@@ -1,0 +1,5 @@
+//! The configuration as its users meet it: what loads, what is refused and how, what is written back.
+
+mod bad;
+mod good;
+mod toy;
