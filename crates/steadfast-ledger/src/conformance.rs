@@ -1,6 +1,6 @@
 //! What every store must do, as one test per law. A store's tests name a way to make an empty place for a ledger:
 //!
-//! ```ignore
+//! ```text
 //! steadfast_ledger::conformance_tests!(|| MyPlace::new());
 //! ```
 

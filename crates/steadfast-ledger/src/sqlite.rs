@@ -135,7 +135,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn rebuild(&self) -> Boxed<'_, Result<u64, LedgerError>> {
-        self.writing(|connection| fold::rebuild(connection))
+        self.writing(fold::rebuild)
     }
 
     fn head(&self) -> Boxed<'_, Result<Head, LedgerError>> {

@@ -1,20 +1,13 @@
 //! Several processes, and processes that are killed.
 //!
-//! Thirty rounds run with every test; more by hand: `STEADFAST_KILL_ROUNDS=200 cargo test -p steadfast-ledger --test
-//! processes`.
-
-mod writer;
+//! Thirty rounds run with every test; more by hand: `STEADFAST_KILL_ROUNDS=200 cargo test -p steadfast-ledger a_kill`.
 
 use std::time::{Duration, Instant};
 
 use steadfast_core::ledger::{Filter, Head, Ledger, Record};
 use steadfast_ledger::sqlite::{Options, SqliteLedger};
-use writer::{RECORDS_PER_RUN, Writer};
 
-#[test]
-fn a_process_writes_runs() {
-    writer::write_runs();
-}
+use crate::writer::{RECORDS_PER_RUN, Writer};
 
 #[test]
 fn two_processes_write_a_thousand_records_into_one_chain() {

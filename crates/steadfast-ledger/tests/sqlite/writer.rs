@@ -13,10 +13,13 @@ use steadfast_ledger::sqlite::{Options, SqliteLedger};
 pub(crate) const RECORDS_PER_RUN: u64 = 12;
 
 const LEDGER: &str = "STEADFAST_TEST_LEDGER";
+const WRITES: &str = "writer::a_process_writes_runs";
+const READS: &str = "writer::a_process_reads";
 const RUNS: &str = "STEADFAST_TEST_RUNS";
 
-/// The test that the other process runs. Started by hand it writes a few runs to a ledger of its own.
-pub(crate) fn write_runs() {
+/// What the other process runs. As one test among the others it writes a few runs to a ledger of its own.
+#[test]
+fn a_process_writes_runs() {
     let folder = tempfile::tempdir().unwrap();
     let path = std::env::var_os(LEDGER).map_or_else(|| folder.path().join("ledger.db"), Into::into);
     let runs: u64 = std::env::var(RUNS).map_or(3, |text| text.parse().unwrap());
@@ -36,6 +39,29 @@ pub(crate) fn write_runs() {
     assert_eq!(found.faults, Vec::<String>::new());
 }
 
+/// As one test among the others it reads a ledger that it wrote.
+#[test]
+fn a_process_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = std::env::var_os(LEDGER).map_or_else(
+        || {
+            let path = folder.path().join("ledger.db");
+            drop(SqliteLedger::open(&path, Options::default()).unwrap());
+            path
+        },
+        Into::into,
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    match SqliteLedger::open_for_reading(path, Options::default()) {
+        Ok(ledger) => {
+            let found = runtime.block_on(ledger.verify(None)).unwrap();
+            assert_eq!(found.faults, Vec::<String>::new());
+            say(&format!("head {}", found.head));
+        }
+        Err(why) => say(&format!("refused {why}")),
+    }
+}
+
 /// A line for the process that started this one, on the terminal's own line after libtest's.
 fn say(line: &str) {
     use std::io::Write;
@@ -51,17 +77,17 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts one that writes so many runs.
     pub(crate) fn start(ledger: &Path, runs: u64) -> Writer {
-        Writer::spawn(Command::new("/proc/self/exe"), ledger, runs)
+        Writer::spawn(Command::new("/proc/self/exe"), WRITES, ledger, runs)
     }
 
     /// Starts one that is not root.
     pub(crate) fn start_without_privileges(ledger: &Path, runs: u64) -> Writer {
-        let mut command = Command::new("/proc/self/exe");
-        // Everybody but root is bound by permissions already.
-        if is_root() {
-            command.uid(65534).gid(65534);
-        }
-        Writer::spawn(command, ledger, runs)
+        Writer::spawn(without_privileges(), WRITES, ledger, runs)
+    }
+
+    /// Starts one that is not root, and only reads.
+    pub(crate) fn read_without_privileges(ledger: &Path) -> Writer {
+        Writer::spawn(without_privileges(), READS, ledger, 0)
     }
 
     /// Starts one that may not make a file larger than this.
@@ -70,12 +96,12 @@ impl Writer {
         // The signal would end the process before the error reaches it. dash counts 512-byte blocks, as POSIX does.
         let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kilobytes * 2);
         command.args(["-c", &script]).arg(std::env::current_exe().unwrap());
-        Writer::spawn(command, ledger, runs)
+        Writer::spawn(command, WRITES, ledger, runs)
     }
 
-    fn spawn(mut command: Command, ledger: &Path, runs: u64) -> Writer {
+    fn spawn(mut command: Command, test: &str, ledger: &Path, runs: u64) -> Writer {
         let mut child = command
-            .args(["--exact", "a_process_writes_runs", "--nocapture", "--test-threads=1"])
+            .args(["--exact", test, "--nocapture", "--test-threads=1"])
             .env(LEDGER, ledger)
             .env(RUNS, runs.to_string())
             .stdin(Stdio::null())
@@ -111,7 +137,12 @@ impl Drop for Writer {
     }
 }
 
-fn is_root() -> bool {
+fn without_privileges() -> Command {
     use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").unwrap().uid() == 0
+    let mut command = Command::new("/proc/self/exe");
+    // Everybody but root is bound by permissions already.
+    if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+        command.uid(65534).gid(65534);
+    }
+    command
 }
