@@ -145,6 +145,8 @@ pub struct Problem {
     pub why: String,
     /// What to write instead.
     pub suggestion: Option<String>,
+    /// Other places that belong to it, each with a few words: where the same id was used first.
+    pub related: Vec<(Span, String)>,
 }
 
 /// All that is wrong, in the order found.
@@ -154,12 +156,18 @@ pub struct Problems(Vec<Problem>);
 impl Problems {
     /// Notes one more problem.
     pub fn add(&mut self, span: Span, what: impl Into<String>, why: impl Into<String>) {
-        self.0.push(Problem { span, what: what.into(), why: why.into(), suggestion: None });
+        self.0.push(Problem { span, what: what.into(), why: why.into(), suggestion: None, related: Vec::new() });
     }
 
     /// Notes one more problem with what to write instead.
     pub fn suggest(&mut self, span: Span, what: impl Into<String>, why: impl Into<String>, instead: impl Into<String>) {
-        self.0.push(Problem { span, what: what.into(), why: why.into(), suggestion: Some(instead.into()) });
+        let suggestion = Some(instead.into());
+        self.0.push(Problem { span, what: what.into(), why: why.into(), suggestion, related: Vec::new() });
+    }
+
+    /// Notes a problem that is complete already.
+    pub fn push(&mut self, problem: Problem) {
+        self.0.push(problem);
     }
 
     /// Notes that a value is of the wrong type.
@@ -179,7 +187,7 @@ impl Problems {
 
     /// All of them, in the order of the files.
     pub fn into_sorted(mut self) -> Vec<Problem> {
-        self.0.sort_by_key(|problem| problem.span);
+        self.0.sort_by(|a, b| a.span.cmp(&b.span).then_with(|| a.what.cmp(&b.what)));
         self.0.dedup();
         self.0
     }

@@ -1,0 +1,113 @@
+//! All that is wrong, for people: where, the line itself, what, why, what to write instead.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use steadfast_core::setting::{Problem, Span};
+
+use crate::source::File;
+
+/// A configuration that cannot be used, with everything that is wrong with it.
+pub struct Refusal {
+    files: Vec<File>,
+    problems: Vec<Problem>,
+}
+
+impl Refusal {
+    pub(crate) fn new(files: Vec<File>, problems: Vec<Problem>) -> Refusal {
+        Refusal { files, problems }
+    }
+
+    /// All that is wrong, in the order of the files.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// For people: each problem with its place, and how many there are. Notes are wrapped to `width` columns.
+    pub fn render(&self, color: bool, width: usize) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(width.max(40));
+        let mut text = String::new();
+        for problem in &self.problems {
+            text.push_str(renderer.render(&[self.group(problem, width)]).trim_end());
+            text.push_str("\n\n");
+        }
+        let files: BTreeSet<usize> = self.problems.iter().map(|problem| problem.span.file).collect();
+        text.push_str(&format!("{} in {}\n", counted(self.problems.len(), "problem"), counted(files.len(), "file")));
+        text
+    }
+
+    fn group<'a>(&'a self, problem: &'a Problem, width: usize) -> Group<'a> {
+        let mut group = Level::ERROR.primary_title(problem.what.as_str()).elements(Vec::<Origin<'a>>::new());
+        let mut files = vec![problem.span.file];
+        files.extend(problem.related.iter().map(|(span, _)| span.file).filter(|file| *file != problem.span.file));
+        files.dedup();
+        for index in files {
+            let Some(file) = self.files.get(index) else { continue };
+            let Some(text) = &file.text else {
+                group = group.element(Origin::path(file.shown.as_str()));
+                continue;
+            };
+            let mut snippet = Snippet::source(text.as_str()).path(file.shown.as_str());
+            if problem.span.file == index {
+                snippet = snippet.annotation(AnnotationKind::Primary.span(visible(text, problem.span)));
+            }
+            for (span, label) in problem.related.iter().filter(|(span, _)| span.file == index) {
+                let kind = if problem.span.file == index { AnnotationKind::Context } else { AnnotationKind::Primary };
+                snippet = snippet.annotation(kind.span(visible(text, *span)).label(label.as_str()));
+            }
+            group = group.element(snippet);
+        }
+        group = group.element(Level::NOTE.with_name("why").message(wrapped(&problem.why, width, "    = why: ".len())));
+        if let Some(instead) = &problem.suggestion {
+            let message = wrapped(instead, width, "    = instead: ".len());
+            group = group.element(Level::HELP.with_name("instead").message(message));
+        }
+        group
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false, 80))
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+fn counted(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// The bytes to underline: whole characters, within the text, and of one line only.
+fn visible(text: &str, span: Span) -> Range<usize> {
+    let floor = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let (start, end) = (floor(span.start), floor(span.end.max(span.start)));
+    let line_end = text[start..].find(['\n', '\r']).map_or(text.len(), |n| start + n);
+    start..end.min(line_end)
+}
+
+/// Breaks between words, so that `indent` and the longest line fit into `width`.
+fn wrapped(text: &str, width: usize, indent: usize) -> String {
+    let room = width.saturating_sub(indent).max(20);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) | None => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,174 @@
+//! The keys of the root file besides the checks.
+
+use std::collections::BTreeMap;
+
+use steadfast_core::gate::Gate;
+use steadfast_core::project::{GateSettings, LedgerSettings};
+use steadfast_core::secret::Text;
+use steadfast_core::setting::{Node, Problem, Problems, Raw, Setting, Span, did_you_mean};
+
+steadfast_core::settings! {
+    /// Who all of this is about: `[project]`.
+    pub struct ProjectSettings {
+        /// The project's name, as reports and notices call it.
+        name: String,
+    }
+}
+
+/// Reads `[project]`. Without it the empty name stands in, and a problem is noted.
+pub(crate) fn project_name(file: usize, node: Option<&Node>, problems: &mut Problems) -> String {
+    let Some(node) = node else {
+        let why = "reports, notices and the ledger name the project";
+        problems.suggest(Span { file, start: 0, end: 0 }, "`[project]` is missing", why, "[project] name = \"shop\"");
+        return String::new();
+    };
+    let Some(settings) = ProjectSettings::read(node, problems) else { return String::new() };
+    if settings.name.trim().is_empty() || settings.name.chars().any(char::is_control) {
+        let why = "reports, notices and the ledger name the project";
+        problems.suggest(
+            node.place(&["name"]),
+            "the project has no readable name",
+            why,
+            "one line of text, such as \"shop\"",
+        );
+    }
+    settings.name
+}
+
+/// Named addresses, from all files, with the place of each name.
+#[derive(Default)]
+pub(crate) struct Targets {
+    pub(crate) read: BTreeMap<String, Text>,
+    /// Every name that was written, its value right or wrong.
+    pub(crate) named: BTreeMap<String, Span>,
+}
+
+impl Targets {
+    /// Reads one `[targets]`.
+    pub(crate) fn take(&mut self, node: &Node, problems: &mut Problems) {
+        let Raw::Table(entries) = &node.raw else {
+            problems.wrong_type(node, "a table of named addresses");
+            return;
+        };
+        for entry in entries {
+            if let Some(first) = self.named.insert(entry.key.clone(), entry.key_span) {
+                twice(format!("target `{}`", entry.key), first, entry.key_span, problems);
+                continue;
+            }
+            if let Some(better) = not_an_id(&entry.key) {
+                let why = "the name stands in `--route NAME=ADDRESS` and in output";
+                problems.suggest(entry.key_span, format!("`{}` is no name of a target", entry.key), why, better);
+            }
+            let Some(text) = Text::read(&entry.node, problems) else { continue };
+            if let Text::Literal(address) = &text {
+                if address.trim().is_empty() {
+                    let instead = "a URL, host:port or path, or { env = \"NAME\" }";
+                    problems.suggest(entry.node.span, "an empty address", "there is nothing to look at", instead);
+                }
+                refuse_password(address, entry.node.span, problems);
+            }
+            self.read.insert(entry.key.clone(), text);
+        }
+    }
+
+    /// Refuses a name that is none of them.
+    pub(crate) fn verify(&self, name: &str, span: Span, problems: &mut Problems) {
+        if self.named.contains_key(name) {
+            return;
+        }
+        let instead = match did_you_mean(name, self.named.keys().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if self.named.is_empty() => format!("add [targets] with {name} = \"https://...\""),
+            None => {
+                let known: Vec<&str> = self.named.keys().map(String::as_str).collect();
+                format!("known targets: {}; or add `{name} = \"https://...\"` to [targets]", known.join(", "))
+            }
+        };
+        problems.suggest(span, format!("unknown target `{name}`"), "the check would have nowhere to look", instead);
+    }
+}
+
+/// Refuses an address with a password in it.
+pub(crate) fn refuse_password(address: &str, span: Span, problems: &mut Problems) {
+    let userinfo = address.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next()?.rsplit_once('@'));
+    if userinfo.is_some_and(|(user, _)| user.split_once(':').is_some_and(|(_, password)| !password.is_empty())) {
+        let why = "a secret in a file under version control is no secret";
+        problems.suggest(span, "an address with a password in it", why, "{ env = \"NAME\" } or { file = \"path\" }");
+    }
+}
+
+/// Reads `[gate.<name>]`.
+pub(crate) fn gates(node: Option<&Node>, problems: &mut Problems) -> BTreeMap<Gate, GateSettings> {
+    let mut gates = BTreeMap::new();
+    let Some(node) = node else { return gates };
+    let Raw::Table(entries) = &node.raw else {
+        problems.wrong_type(node, "a table such as [gate.post-deploy]");
+        return gates;
+    };
+    for entry in entries {
+        let Some(gate) = Gate::of(&entry.key) else {
+            let words: Vec<&str> = Gate::ALL.iter().map(|gate| gate.word()).collect();
+            let instead = match did_you_mean(&entry.key, words.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("one of: {}", words.join(", ")),
+            };
+            let why = "the list of gates is closed, so these settings would apply to nothing";
+            problems.suggest(entry.key_span, format!("unknown gate `{}`", entry.key), why, instead);
+            continue;
+        };
+        let Some(settings) = GateSettings::read(&entry.node, problems) else { continue };
+        if settings.deadline.is_some_and(|deadline| deadline.micros() == 0) {
+            let place = value_place(&entry.node, "deadline");
+            problems.suggest(place, "a deadline of nothing", "no check could ever be looked at", "for example \"5m\"");
+        }
+        if settings.parallel == Some(0) {
+            let place = value_place(&entry.node, "parallel");
+            problems.suggest(place, "no check at the same time", "no check could ever be looked at", "1 or more");
+        }
+        gates.insert(gate, settings);
+    }
+    gates
+}
+
+/// Reads `[ledger]`.
+pub(crate) fn ledger(node: Option<&Node>, problems: &mut Problems) -> LedgerSettings {
+    let Some(node) = node else { return LedgerSettings { path: None } };
+    let Some(settings) = LedgerSettings::read(node, problems) else { return LedgerSettings { path: None } };
+    if settings.path.as_ref().is_some_and(|path| path.trim().is_empty()) {
+        let instead = "a file such as \".steadfast/ledger.db\", or leave the key out";
+        problems.suggest(value_place(node, "path"), "an empty path", "nothing could be recorded", instead);
+    }
+    settings
+}
+
+/// The place of a key's value, or of the table.
+pub(crate) fn value_place(table: &Node, key: &str) -> Span {
+    table.entry(key).map_or(table.span, |entry| entry.node.span)
+}
+
+/// Notes that something stands in two places.
+pub(crate) fn twice(what: String, first: Span, second: Span, problems: &mut Problems) {
+    problems.push(Problem {
+        span: second,
+        what: format!("{what} stands here twice"),
+        why: "output, the ledger and other checks know it by this name".into(),
+        suggestion: Some("rename one of them, or take one out".into()),
+        related: vec![(first, "first here".into())],
+    });
+}
+
+/// For a word that cannot be an id, what would be one.
+pub(crate) fn not_an_id(word: &str) -> Option<String> {
+    let tame = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    if word.starts_with(tame) && word.chars().all(|c| tame(c) || matches!(c, '-' | '_' | '.')) {
+        return None;
+    }
+    let lower = word.to_lowercase();
+    let parts: Vec<&str> = lower.split(|c: char| !tame(c) && c != '_' && c != '.').collect();
+    let joined = parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("-");
+    let slug = joined.trim_start_matches(['_', '.']);
+    Some(match slug {
+        "" => "lower-case letters, digits, `-`, `_` and `.`, beginning with a letter or a digit".into(),
+        slug => format!("for example `{slug}`"),
+    })
+}

@@ -1,0 +1,4 @@
+//! The configuration as its users meet it: what loads, what is refused and how, what is written back.
+
+mod good;
+mod toy;
