@@ -50,6 +50,49 @@ impl JsonPath {
     }
 }
 
+/// A step of a singular path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    /// A member of an object.
+    Name(String),
+    /// An item of an array; negative counts from the end.
+    Index(i64),
+}
+
+impl JsonPath {
+    /// The steps of a singular path; `None` for any other.
+    pub fn keys(&self) -> Option<Vec<Key>> {
+        let mut rest = self.source.strip_prefix('$').filter(|_| self.singular)?.trim_start();
+        let mut keys = Vec::new();
+        while !rest.is_empty() {
+            let (key, length) = match rest.as_bytes()[0] {
+                b'.' => {
+                    let end = rest[1..].find(['.', '[', ' ']).map_or(rest.len(), |n| n + 1);
+                    (Key::Name(rest[1..end].to_owned()), end)
+                }
+                _ => {
+                    let end = bracket_end(rest)?;
+                    (key_in_brackets(rest[1..end - 1].trim())?, end)
+                }
+            };
+            keys.push(key);
+            rest = rest[length..].trim_start();
+        }
+        Some(keys)
+    }
+}
+
+fn key_in_brackets(inner: &str) -> Option<Key> {
+    match inner.as_bytes().first()? {
+        b'"' => serde_json::from_str(inner).ok().map(Key::Name),
+        b'\'' => {
+            let plain = inner.get(1..inner.len() - 1)?.replace("\\'", "'").replace('"', "\\\"");
+            serde_json::from_str(&format!("\"{plain}\"")).ok().map(Key::Name)
+        }
+        _ => inner.parse().ok().map(Key::Index),
+    }
+}
+
 /// How far into a valid path only names and indices stand.
 fn singular_end(source: &str) -> usize {
     let bytes = source.as_bytes();
@@ -130,6 +173,20 @@ impl Setting for JsonPath {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_singular_path_is_a_list_of_keys() {
+        let name = |text: &str| Key::Name(text.to_owned());
+        for (path, keys) in [
+            ("$", vec![]),
+            ("$.a.b[0]", vec![name("a"), name("b"), Key::Index(0)]),
+            (r#"$['a b']["c\"d"][-1]"#, vec![name("a b"), name("c\"d"), Key::Index(-1)]),
+            (r#"$['it\'s "so"']"#, vec![name("it's \"so\"")]),
+        ] {
+            assert_eq!(JsonPath::parse(path).unwrap().keys(), Some(keys), "{path}");
+        }
+        assert_eq!(JsonPath::parse("$.a[*]").unwrap().keys(), None);
+    }
 
     #[test]
     fn a_path_of_names_and_indices_is_singular() {

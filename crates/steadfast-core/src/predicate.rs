@@ -240,6 +240,34 @@ impl Predicate {
         Predicate(Operators { r#type: Some(wanted), ..Predicate::nothing() })
     }
 
+    /// The same predicate with one of its operators alone; an age keeps the `zone` and `epoch` that its dates need.
+    #[must_use]
+    pub fn only(&self, operator: &str) -> Predicate {
+        let o = self.0.clone();
+        let keep = |key: &str| key == operator;
+        let dated = keep("younger_than") || keep("older_than");
+        Predicate(Operators {
+            equals: o.equals.filter(|_| keep("equals")),
+            one_of: o.one_of.filter(|_| keep("one_of")),
+            contains: o.contains.filter(|_| keep("contains")),
+            excludes: o.excludes.filter(|_| keep("excludes")),
+            matches: o.matches.filter(|_| keep("matches")),
+            at_least: o.at_least.filter(|_| keep("at_least")),
+            at_most: o.at_most.filter(|_| keep("at_most")),
+            above: o.above.filter(|_| keep("above")),
+            below: o.below.filter(|_| keep("below")),
+            between: o.between.filter(|_| keep("between")),
+            r#type: o.r#type.filter(|_| keep("type")),
+            not_empty: o.not_empty.filter(|_| keep("not_empty")),
+            count: o.count.filter(|_| keep("count")),
+            younger_than: o.younger_than.filter(|_| keep("younger_than")),
+            older_than: o.older_than.filter(|_| keep("older_than")),
+            zone: o.zone.filter(|_| dated),
+            epoch: o.epoch.filter(|_| dated),
+            absent: o.absent.filter(|_| keep("absent")),
+        })
+    }
+
     /// No operator set.
     pub fn nothing() -> Operators {
         Operators {

@@ -1,0 +1,5 @@
+//! The kinds of checks. [`kinds::KINDS`] is the list; each kind is one file beneath it.
+
+pub mod json_claims;
+pub mod kinds;
+pub mod text_claims;
