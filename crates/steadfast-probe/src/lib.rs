@@ -1,4 +1,11 @@
 //! The looking machinery that kinds share. It has no expectations: it looks, and says what kept it from looking.
 
+pub mod body;
+pub mod decode;
+pub mod dial;
+pub mod exchange;
+pub mod http;
 pub mod patience;
+pub mod permits;
 pub mod system;
+pub mod tls;
