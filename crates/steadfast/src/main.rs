@@ -1,6 +1,7 @@
 //! The binary: reads the command line, hands over to one command, returns its exit code.
 
 mod commands;
+mod demo;
 
 use std::process::ExitCode;
 
