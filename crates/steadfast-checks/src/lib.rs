@@ -1,6 +1,8 @@
 //! The kinds of checks. [`kinds::KINDS`] is the list; each kind is one file beneath it.
 
 pub mod html_claims;
+pub mod blocking;
 pub mod json_claims;
 pub mod kinds;
+pub mod size_bound;
 pub mod text_claims;

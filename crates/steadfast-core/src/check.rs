@@ -115,8 +115,14 @@ pub trait AnyKind: Send + Sync {
     fn read(&self, table: &Node, problems: &mut Problems) -> Option<Box<dyn Check>>;
     /// Reads what it can without expectations, for `look`.
     fn read_look(&self, table: &Node, problems: &mut Problems) -> Option<Box<dyn Check>>;
+    /// The version of what it sees.
+    fn shape(&self) -> u16;
     /// What the conformance suite needs.
     fn specimens(&self) -> Vec<Specimen>;
+    /// Looks at targets that are not there: [`Kind::DEAD`].
+    fn dead(&self) -> &'static [&'static str];
+    /// Looks that use secrets: [`Kind::WITH_SECRETS`].
+    fn with_secrets(&self) -> &'static [&'static str];
 }
 
 /// A kind's manual page in parts.
@@ -472,6 +478,18 @@ impl<K: Kind> AnyKind for Of<K> {
         let nothing = Node { span: table.span, raw: crate::setting::Raw::Table(Vec::new()) };
         let expect = read_settings::<K::Expect>(&nothing, problems)?;
         Some(Box::new(Typed::<K>::new(look, expect)))
+    }
+
+    fn shape(&self) -> u16 {
+        K::SHAPE
+    }
+
+    fn dead(&self) -> &'static [&'static str] {
+        K::DEAD
+    }
+
+    fn with_secrets(&self) -> &'static [&'static str] {
+        K::WITH_SECRETS
     }
 
     fn specimens(&self) -> Vec<Specimen> {

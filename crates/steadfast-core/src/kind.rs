@@ -26,6 +26,13 @@ pub trait Kind: Sized + Send + Sync + 'static {
     const SHAPE: u16;
     /// The codes that only this kind uses.
     const CODES: &'static [Code] = &[];
+    /// Looks at targets that are not there, each a `[check.<kind>]` table in TOML without its header. For the
+    /// conformance suite: none of them may end in an error, a panic or a pass.
+    const DEAD: &'static [&'static str];
+    /// Looks that use a secret against a target that gives it back, likewise. The suite sets `CANARY_TOKEN` and, as
+    /// paths with the same secret in them, `SECRET_FOLDER` and `SECRET_DATABASE` (an SQLite file); in the table
+    /// `{echo}` stands for the `host:port` of an HTTP server that answers with the request it was sent.
+    const WITH_SECRETS: &'static [&'static str] = &[];
 
     /// What to look at.
     type Look: Settings + Clone + PartialEq + Send + Sync;
@@ -99,6 +106,9 @@ pub struct Other<'a, K: Kind> {
     pub seen: &'a K::Seen,
 }
 
+/// The moment at which exemplary observations were made: 2026-11-23T03:00:00Z.
+pub const EXEMPLAR_AT: Timestamp = Timestamp::constant(1_795_402_800, 0);
+
 /// An exemplary configuration, and what it sees when all is well.
 pub struct Exemplar<S> {
     /// A `[check.<kind>]` table in TOML, without its header: catches every impostor and has no dead expectation.
@@ -107,6 +117,6 @@ pub struct Exemplar<S> {
     pub naive: &'static str,
     /// The impostors that the naive one takes for the real thing; a name may end in `*`.
     pub naive_survivors: &'static [&'static str],
-    /// What is seen.
+    /// What is seen, at [`EXEMPLAR_AT`].
     pub seen: S,
 }
