@@ -135,7 +135,7 @@ impl JsonClaims {
         let mut shallow = Vec::new();
         for claim in &self.0 {
             let outside = |operator: &&str| matches!(*operator, "type" | "count" | "not_empty" | "absent");
-            let reads_inside = !claim.predicate.operators().iter().all(|operator| outside(&operator));
+            let reads_inside = !claim.predicate.operators().iter().all(|operator| outside(operator));
             if reads_inside { &mut deep } else { &mut shallow }.extend(claim.path.pointers(&document));
         }
         let mut fields: BTreeMap<String, bool> = BTreeMap::new();
@@ -386,7 +386,7 @@ fn add_a_field(value: &mut Value) -> bool {
             map.insert("added_in_a_later_version".into(), json!(true));
             true
         }
-        Value::Array(items) => items.iter_mut().filter(|item| item.is_object()).map(add_a_field).any(|added| added),
+        Value::Array(items) => items.iter_mut().find(|item| item.is_object()).is_some_and(add_a_field),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }

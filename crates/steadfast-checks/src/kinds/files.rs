@@ -547,11 +547,10 @@ impl Judge<'_> {
     fn number(&mut self, claim: &str, seen: u64, holds: bool, at_most: Option<u64>, expected: Value) {
         let already_too_many = at_most.is_some_and(|most| seen > most);
         let enough_for_good = holds && at_most.is_none() && expected.get("at_least").is_some();
-        if already_too_many || enough_for_good || self.complete(claim, expected.clone()) {
-            if !holds {
-                let place = Place::File(self.seen.globs.join(", "));
-                self.fall_short(claim, codes::OUT_OF_BOUNDS, expected, |f| f.at(place).seen(Seen::Value(json!(seen))));
-            }
+        let settled = already_too_many || enough_for_good || self.complete(claim, expected.clone());
+        if settled && !holds {
+            let place = Place::File(self.seen.globs.join(", "));
+            self.fall_short(claim, codes::OUT_OF_BOUNDS, expected, |f| f.at(place).seen(Seen::Value(json!(seen))));
         }
     }
 
