@@ -1,13 +1,18 @@
 //! **The** list of kinds. Adding one is a file beneath `kinds/` and a line here.
 
-pub mod http;
 pub mod files;
+pub mod http;
+pub mod tls;
 
 use steadfast_core::check::{AnyKind, Of};
 
 /// Every kind that a `[check.<kind>]` table can be, in the order of the manual.
-pub static KINDS: &[&dyn AnyKind] = &[&Of::<http::Http>::NEW];
-pub static KINDS: &[&dyn AnyKind] = &[&Of::<files::Files>::NEW];
+#[rustfmt::skip]
+pub static KINDS: &[&dyn AnyKind] = &[
+    &Of::<http::Http>::NEW,
+    &Of::<tls::Tls>::NEW,
+    &Of::<files::Files>::NEW,
+];
 
 /// The kind with this name.
 pub fn kind_named(name: &str) -> Option<&'static dyn AnyKind> {

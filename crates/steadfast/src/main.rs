@@ -1,8 +1,8 @@
 //! The binary: reads the command line, hands over to one command, returns its exit code.
 
 mod commands;
-mod project_file;
 mod demo;
+mod project_file;
 
 use std::process::ExitCode;
 

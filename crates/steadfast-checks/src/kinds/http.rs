@@ -334,6 +334,18 @@ fn shown(lapse: Lapse) -> String {
 impl Kind for Http {
     const NAME: &'static str = "http";
     const SHAPE: u16 = 1;
+    const DEAD: &'static [&'static str] = &[
+        "get = \"http://127.0.0.1:1/\"",
+        "get = \"http://nobody.invalid/\"",
+        "sweep = [\"http://127.0.0.1:1/a\", \"https://127.0.0.1:1/b\"]",
+    ];
+    const WITH_SECRETS: &'static [&'static str] = &[
+        "get = \"http://{echo}/\"\nheaders = { authorization = { bearer = { env = \"CANARY_TOKEN\" } } }",
+        "get = \"http://{echo}/\"\nquery = { token = { env = \"CANARY_TOKEN\" } }",
+        "get = \"http://{echo}/\"\nheaders = { authorization = { basic = { user = \"canary\", password = { env = \"CANARY_TOKEN\" } } } }",
+        "post = \"http://{echo}/\"\nform = { token = { env = \"CANARY_TOKEN\" } }",
+        "sweep = [\"http://{echo}/a\"]\nheaders = { x-token = { env = \"CANARY_TOKEN\" } }",
+    ];
 
     type Look = HttpLook;
     type Expect = HttpExpect;
