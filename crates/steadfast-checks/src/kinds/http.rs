@@ -335,16 +335,16 @@ impl Kind for Http {
     const NAME: &'static str = "http";
     const SHAPE: u16 = 1;
     const DEAD: &'static [&'static str] = &[
-        "get = \"http://127.0.0.1:1/\"",
-        "get = \"http://nobody.invalid/\"",
-        "sweep = [\"http://127.0.0.1:1/a\", \"https://127.0.0.1:1/b\"]",
+        "get = \"http://127.0.0.1:1/\"\nexpect = { status = 200 }",
+        "get = \"http://nobody.invalid/\"\nexpect = { status = 200 }",
+        "sweep = [\"http://127.0.0.1:1/a\", \"https://127.0.0.1:1/b\"]\nexpect = { status = 200 }",
     ];
     const WITH_SECRETS: &'static [&'static str] = &[
-        "get = \"http://{echo}/\"\nheaders = { authorization = { bearer = { env = \"CANARY_TOKEN\" } } }",
-        "get = \"http://{echo}/\"\nquery = { token = { env = \"CANARY_TOKEN\" } }",
-        "get = \"http://{echo}/\"\nheaders = { authorization = { basic = { user = \"canary\", password = { env = \"CANARY_TOKEN\" } } } }",
-        "post = \"http://{echo}/\"\nform = { token = { env = \"CANARY_TOKEN\" } }",
-        "sweep = [\"http://{echo}/a\"]\nheaders = { x-token = { env = \"CANARY_TOKEN\" } }",
+        "get = \"http://{echo}/\"\nheaders = { authorization = { bearer = { env = \"CANARY_TOKEN\" } } }\nexpect = { status = 200 }",
+        "get = \"http://{echo}/\"\nquery = { token = { env = \"CANARY_TOKEN\" } }\nexpect = { status = 200 }",
+        "get = \"http://{echo}/\"\nheaders = { authorization = { basic = { user = \"canary\", password = { env = \"CANARY_TOKEN\" } } } }\nexpect = { status = 200 }",
+        "post = \"http://{echo}/\"\nform = { token = { env = \"CANARY_TOKEN\" } }\nexpect = { status = 200 }",
+        "sweep = [\"http://{echo}/a\"]\nheaders = { x-token = { env = \"CANARY_TOKEN\" } }\nexpect = { status = 200 }",
     ];
 
     type Look = HttpLook;
@@ -512,67 +512,11 @@ impl Kind for Http {
     }
 
     fn breakages(expect: &HttpExpect, seen: &Vec<Arc<Exchange>>, at: Timestamp) -> Vec<Breakage<Self::Seen>> {
-        // The last endpoint of a sweep: the first is the one that a careless judge reads.
-        let Some((i, green)) = seen.iter().enumerate().rev().find_map(|(i, exchange)| match &exchange.answer {
+        let answered = seen.iter().enumerate().filter_map(|(i, exchange)| match &exchange.answer {
             Outcome::Seen(response) => Some((i, response)),
             Outcome::TargetFailed(_) | Outcome::CouldNotLook(_) => None,
-        }) else {
-            return Vec::new();
-        };
-        let mut broken = Vec::new();
-        let mut add = |claim: String, name: String, story: &'static str, response: Response| {
-            broken.push(Breakage::new(claim, name, story, impostors::replaced(seen, i, response)));
-        };
-        for wrong in expect.status.iter().flat_map(|set| set.wrong().take(1)) {
-            let response = Response { status: wrong, ..green.clone() };
-            add("status".into(), format!("status {wrong}"), "the service answers with an error", response);
-        }
-        if let Some(bound) = expect.within {
-            let mut response = green.clone();
-            response.timings.total = Lapse(bound.0 + std::time::Duration::from_micros(1));
-            add("within".into(), "one microsecond over".into(), story_of("one step past the bound"), response);
-        }
-        if expect.content_type.is_some() {
-            let response = with_header(green, "content-type", Some("application/octet-stream"));
-            add("content_type".into(), "another media type".into(), "a proxy serves the file as a download", response);
-        }
-        let location = expect.location.iter().map(|predicate| ("location", "location".to_owned(), predicate));
-        let headers =
-            expect.header.iter().map(|(name, predicate)| (name.as_str(), format!("header.{name}"), predicate));
-        for (name, prefix, predicate) in headers.chain(location) {
-            let value = green.header(name).map_or(Value::Null, Value::String);
-            for operator in predicate.operators() {
-                for (change, changed) in breakages(predicate, operator, &value, at) {
-                    let text = match &changed {
-                        None => None,
-                        Some(Value::String(text)) => Some(text.as_str()),
-                        Some(_) => continue,
-                    };
-                    let response = with_header(green, name, text);
-                    add(format!("{prefix}.{operator}"), format!("{name}: {change}"), story_of(change), response);
-                }
-            }
-        }
-        if let Some(bounds) = &expect.size {
-            for (claim, size) in [
-                ("size.at_least", bounds.at_least.and_then(|low| low.0.checked_sub(1))),
-                ("size.at_most", bounds.at_most.map(|high| high.0 + 1)),
-            ] {
-                if let Some(size) = size {
-                    let response = Response { size, ..green.clone() };
-                    add(claim.into(), format!("{size} bytes"), story_of("one step past the bound"), response);
-                }
-            }
-        }
-        let bytes = green.body.bytes();
-        let body = Body { bytes: &bytes, whole: !green.cut };
-        let texts = expect.texts().breakages(body);
-        let json = expect.json.breakages("json", body, at);
-        let html = if expect.html.is_empty() { Vec::new() } else { expect.html.breakages(body, at) };
-        for change in texts.into_iter().chain(json).chain(html) {
-            add(change.claim, change.name, change.story, impostors::rebodied(green, change.text));
-        }
-        broken
+        });
+        answered.flat_map(|(i, green)| endpoint_breakages(expect, seen, i, green, at)).collect()
     }
 
     fn variations(seen: &Vec<Arc<Exchange>>) -> Vec<Sabotage<Self::Seen>> {
@@ -599,6 +543,76 @@ impl Kind for Http {
     fn exemplars() -> Vec<Exemplar<Self::Seen>> {
         exemplars()
     }
+}
+
+/// For each expectation the smallest changes of one endpoint's answer that must trip it.
+fn endpoint_breakages(
+    expect: &HttpExpect,
+    seen: &[Arc<Exchange>],
+    i: usize,
+    green: &Response,
+    at: Timestamp,
+) -> Vec<Breakage<Vec<Arc<Exchange>>>> {
+    let mut broken = Vec::new();
+    let mut add = |claim: String, name: String, story: &'static str, response: Response| {
+        let name = if seen.len() == 1 { name } else { format!("{name} at {}", seen[i].path) };
+        broken.push(Breakage::new(claim, name, story, impostors::replaced(seen, i, response)));
+    };
+    for wrong in expect.status.iter().flat_map(|set| set.wrong().take(1)) {
+        let response = Response { status: wrong, ..green.clone() };
+        add("status".into(), format!("status {wrong}"), "the service answers with an error", response);
+    }
+    if let Some(bound) = expect.within {
+        let mut response = green.clone();
+        response.timings.total = Lapse(bound.0 + std::time::Duration::from_micros(1));
+        add("within".into(), "one microsecond over".into(), story_of("one step past the bound"), response);
+    }
+    if expect.content_type.is_some() {
+        let response = with_header(green, "content-type", Some("application/octet-stream"));
+        add("content_type".into(), "another media type".into(), "a proxy serves the file as a download", response);
+    }
+    let location = expect.location.iter().map(|predicate| ("location", "location".to_owned(), predicate));
+    let headers = expect.header.iter().map(|(name, predicate)| (name.as_str(), format!("header.{name}"), predicate));
+    for (name, prefix, predicate) in headers.chain(location) {
+        let value = green.header(name).map_or(Value::Null, Value::String);
+        for operator in predicate.operators() {
+            for (change, changed) in breakages(predicate, operator, &value, at) {
+                let text = match &changed {
+                    None => None,
+                    Some(Value::String(text)) => Some(text.as_str()),
+                    Some(_) => continue,
+                };
+                let response = with_header(green, name, text);
+                add(format!("{prefix}.{operator}"), format!("{name}: {change}"), story_of(change), response);
+            }
+        }
+    }
+    if let Some(bounds) = &expect.size {
+        for (claim, size) in [
+            ("size.at_least", bounds.at_least.and_then(|low| low.0.checked_sub(1))),
+            ("size.at_most", bounds.at_most.map(|high| high.0 + 1)),
+        ] {
+            if let Some(size) = size {
+                let response = Response { size, ..green.clone() };
+                add(claim.into(), format!("{size} bytes"), story_of("one step past the bound"), response);
+            }
+        }
+    }
+    let bytes = green.body.bytes();
+    let body = Body { bytes: &bytes, whole: !green.cut };
+    let texts = expect.texts().breakages(body);
+    let json = expect.json.breakages("json", body, at);
+    let html = if expect.html.is_empty() { Vec::new() } else { expect.html.breakages(body, at) };
+    let read_in_body =
+        expect.texts().claims().into_iter().chain(expect.json.claims("json")).chain(expect.html.claims());
+    for claim in read_in_body {
+        let cut = Response { cut: true, ..impostors::rebodied(green, String::new()) };
+        add(claim, "cut before it".into(), "the answer has outgrown what is read of it", cut);
+    }
+    for change in texts.into_iter().chain(json).chain(html) {
+        add(change.claim, change.name, change.story, impostors::rebodied(green, change.text));
+    }
+    broken
 }
 
 /// The headings of the main content in whose section no expectation reads a text. Expectations by selector are
@@ -714,6 +728,7 @@ html = { "main h2" = { count = { at_least = 1 } }, "h1" = "Timothy" }
                 "json error",
                 "first half",
                 "shell",
+                "answer of *",
             ],
             seen: vec![exemplary("/d/7d0bd618", 200, "text/html; charset=utf-8", page)],
         },
@@ -735,6 +750,7 @@ status = "2xx"
                 "maintenance page at *",
                 "json error at *",
                 "first half at *",
+                "answer of *",
             ],
             seen: vec![
                 exemplary("/api/queue", 200, "application/json", queue),
@@ -747,7 +763,7 @@ get = "https://shop.example/old"
 expect = { status = 301, location = "https://shop.example/new" }
 "#,
             naive: "get = \"https://shop.example/old\"\nexpect = { status = \"3xx\" }",
-            naive_survivors: &["empty", "first half"],
+            naive_survivors: &["redirect to the login page"],
             seen: vec![exemplary("/old", 301, "text/html", "<a href=\"https://shop.example/new\">moved</a>")],
         },
     ]

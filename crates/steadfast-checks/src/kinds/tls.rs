@@ -152,7 +152,10 @@ fn name_of(name: &GeneralName<'_>) -> Option<String> {
 impl Kind for Tls {
     const NAME: &'static str = "tls";
     const SHAPE: u16 = 1;
-    const DEAD: &'static [&'static str] = &["address = \"127.0.0.1:1\"", "address = \"nobody.invalid:443\""];
+    const DEAD: &'static [&'static str] = &[
+        "address = \"127.0.0.1:1\"\nexpect = { trusted = true }",
+        "address = \"nobody.invalid:443\"\nexpect = { trusted = true }",
+    ];
 
     type Look = TlsLook;
     type Expect = TlsExpect;

@@ -36,10 +36,6 @@ pub(super) fn impostors(seen: &[Arc<Exchange>], others: &[Other<'_, Http>]) -> V
             sabotages.push(Sabotage::seen(name, story, replaced(seen, i, response)));
         };
         let html = |text: &str| with_body(green, 200, "text/html; charset=utf-8", text);
-        add("empty".into(), "a wiped source or a crashed worker behind a proxy: the answer has no content", {
-            let kind = green.header("content-type").unwrap_or_default();
-            with_body(green, green.status, &kind, "")
-        });
         add(
             "login page".into(),
             "an expired session or a proxy's single sign-on answers 200 with its form",
@@ -51,6 +47,21 @@ pub(super) fn impostors(seen: &[Arc<Exchange>], others: &[Other<'_, Http>]) -> V
             "json error".into(),
             "the handler catches the database's error and answers 200 with {\"error\": ..}",
             with_body(green, 200, "application/json", JSON_ERROR),
+        );
+        if green.header("location").is_some() {
+            // Nobody reads the body of a redirect: what counts is where it leads.
+            let mut login = green.clone();
+            let location = login.headers.iter_mut().filter(|(name, _)| name == "location");
+            location.for_each(|(_, to)| *to = "/login".to_owned());
+            login.body = Body::Text("<a href=\"/login\">Found</a>".to_owned());
+            add("redirect to the login page".into(), "an expired session sends everybody to the login page", login);
+            continue;
+        }
+        let kind = green.header("content-type").unwrap_or_default();
+        add(
+            "empty".into(),
+            "a wiped source or a crashed worker behind a proxy: the answer has no content",
+            with_body(green, green.status, &kind, ""),
         );
         add("first half".into(), "a proxy or a full disk cuts the answer in the middle", first_half(green));
         if is_html(green)
