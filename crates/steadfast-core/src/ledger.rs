@@ -377,6 +377,8 @@ pub trait Ledger: Send + Sync {
     fn commit(&self, batch: Batch) -> Boxed<'_, Result<Head, LedgerError>>;
     /// Reads at most `limit` records after number `after`, in order.
     fn read(&self, filter: Filter, after: u64, limit: usize) -> Boxed<'_, Result<Vec<Entry>, LedgerError>>;
+    /// Reads at most `limit` records before number `before`, the newest first.
+    fn read_back(&self, filter: Filter, before: u64, limit: usize) -> Boxed<'_, Result<Vec<Entry>, LedgerError>>;
     /// The payload with this digest, if it is still kept.
     fn payload(&self, digest: Hash) -> Boxed<'_, Result<Option<Vec<u8>>, LedgerError>>;
     /// The newest green observation of a check with this look.

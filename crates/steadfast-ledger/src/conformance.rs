@@ -71,6 +71,7 @@ macro_rules! conformance_tests {
             appending: a_commit_after_the_expected_head_is_taken;
             appending: each_filter_lets_its_own_through_and_all_must_match;
             appending: reading_in_pages_misses_nothing;
+            appending: reading_back_is_reading_in_the_other_order;
             appending: writers_at_the_same_time_lose_nothing_and_fork_nothing;
             appending: of_two_who_expect_the_same_head_one_wins;
             appending: a_commit_nobody_waits_for_is_whole_or_absent;

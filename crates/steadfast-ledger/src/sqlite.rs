@@ -27,6 +27,7 @@ use steadfast_core::observation::Hash;
 use steadfast_core::world::Boxed;
 
 use self::append::Prepared;
+use self::reading::Way;
 use self::trouble::{Doing, explain};
 use self::worker::Workers;
 
@@ -117,7 +118,11 @@ impl Ledger for SqliteLedger {
     }
 
     fn read(&self, filter: Filter, after: u64, limit: usize) -> Boxed<'_, Result<Vec<Entry>, LedgerError>> {
-        self.reading(move |connection| reading::read(connection, &filter, after, limit))
+        self.reading(move |connection| reading::read(connection, &filter, Way::After(after), limit))
+    }
+
+    fn read_back(&self, filter: Filter, before: u64, limit: usize) -> Boxed<'_, Result<Vec<Entry>, LedgerError>> {
+        self.reading(move |connection| reading::read(connection, &filter, Way::BackFrom(before), limit))
     }
 
     fn payload(&self, digest: Hash) -> Boxed<'_, Result<Option<Vec<u8>>, LedgerError>> {

@@ -147,6 +147,35 @@ pub async fn reading_in_pages_misses_nothing(place: Arc<dyn Place>) {
 }
 
 /// Law.
+pub async fn reading_back_is_reading_in_the_other_order(place: Arc<dyn Place>) {
+    let ledger = place.open().unwrap();
+    for number in 0..10 {
+        ledger.commit(run(&format!("r{number}"), number, 3)).await.unwrap();
+    }
+    let filters = [
+        Filter::default(),
+        Filter { since: Some(at(3)), ..Filter::default() },
+        Filter { check: Some("check-1".into()), ..Filter::default() },
+        Filter { run: Some("r4".into()), since: Some(at(2)), ..Filter::default() },
+    ];
+    for filter in filters {
+        let mut whole = ledger.read(filter.clone(), 0, usize::MAX).await.unwrap();
+        assert!(!whole.is_empty());
+        whole.reverse();
+        let (mut pieces, mut before) = (Vec::new(), u64::MAX);
+        loop {
+            let page = ledger.read_back(filter.clone(), before, 4).await.unwrap();
+            assert!(page.len() <= 4);
+            let Some(last) = page.last() else { break };
+            before = last.seq;
+            pieces.extend(page);
+        }
+        assert_eq!(pieces, whole);
+    }
+    assert_eq!(ledger.read_back(Filter::default(), 0, 10).await.unwrap(), []);
+}
+
+/// Law.
 pub async fn writers_at_the_same_time_lose_nothing_and_fork_nothing(place: Arc<dyn Place>) {
     const WRITERS: usize = 4;
     const COMMITS: i64 = 100;

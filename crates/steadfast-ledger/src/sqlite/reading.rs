@@ -7,17 +7,30 @@ use steadfast_core::observation::Hash;
 
 use super::append::{micros, number};
 
-/// At most `limit` records after number `after`, in order.
+/// Where reading begins, and which way it goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way {
+    /// In order, after this number.
+    After(u64),
+    /// The newest first, before this number.
+    BackFrom(u64),
+}
+
+/// At most `limit` records.
 pub(super) fn read(
     connection: &mut Connection,
     filter: &Filter,
-    after: u64,
+    way: Way,
     limit: usize,
 ) -> rusqlite::Result<Vec<Entry>> {
     // One state of the ledger for all that follows.
     let transaction = connection.transaction()?;
-    let mut sql = String::from("SELECT seq, chain, json FROM record WHERE seq > ?");
-    let mut values = vec![Sql::from(number(after))];
+    let (bound, order, start) = match way {
+        Way::After(seq) => (">", "ASC", seq),
+        Way::BackFrom(seq) => ("<", "DESC", seq),
+    };
+    let mut sql = format!("SELECT seq, chain, json FROM record WHERE seq {bound} ?");
+    let mut values = vec![Sql::from(number(start))];
     for (column, wanted) in [("run", &filter.run), ("check_id", &filter.check)] {
         if let Some(wanted) = wanted {
             sql.push_str(&format!(" AND {column} = ?"));
@@ -25,19 +38,16 @@ pub(super) fn read(
         }
     }
     if let Some(since) = filter.since {
-        sql.push_str(" AND at >= ?");
-        values.push(Sql::from(micros(since)));
-        if after == 0 {
-            // Records are nearly in the order of their time, but only nearly. This finds the first by the index on
-            // time, so that a look at the last day does not read the years before.
-            let first: Option<i64> = transaction
-                .prepare_cached("SELECT min(seq) FROM record INDEXED BY record_at WHERE at >= ?1")?
-                .query_row([micros(since)], |row| row.get(0))?;
-            let Some(first) = first else { return Ok(Vec::new()) };
-            values[0] = Sql::from(first - 1);
-        }
+        // Records are nearly in the order of their time, but only nearly. This finds the first by the index on time, so
+        // that a look at the last day does not read the years before.
+        let first: Option<i64> = transaction
+            .prepare_cached("SELECT min(seq) FROM record INDEXED BY record_at WHERE at >= ?1")?
+            .query_row([micros(since)], |row| row.get(0))?;
+        let Some(first) = first else { return Ok(Vec::new()) };
+        sql.push_str(" AND at >= ? AND seq >= ?");
+        values.extend([Sql::from(micros(since)), Sql::from(first)]);
     }
-    sql.push_str(" ORDER BY seq");
+    sql.push_str(&format!(" ORDER BY seq {order}"));
     let mut statement = transaction.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(values))?;
     let mut entries = Vec::new();
