@@ -1,7 +1,12 @@
 //! The developer's commands: `cargo xtask <command>`. A command is one file and one line in [`COMMANDS`].
 
+mod apt;
 mod bench;
 mod fuzz;
+mod packages;
+mod test;
+mod tidy;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -11,6 +16,8 @@ type Command = (&'static str, &'static str, fn(&[String]) -> ExitCode);
 const COMMANDS: &[Command] = &[
     ("bench", "bench <name>: measure against peers, print the table for docs/benchmarks.md", bench::run),
     ("fuzz", "fuzz <name> --cases N --seed S: run a differential campaign", fuzz::run),
+    ("test", "test [--only STEP] [--from STEP]: everything that CI runs", test::run),
+    ("tidy", "tidy: the rules of the house that a compiler does not know", tidy::run),
 ];
 
 fn main() -> ExitCode {

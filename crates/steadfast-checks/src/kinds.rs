@@ -1,9 +1,11 @@
 //! **The** list of kinds. Adding one is a file beneath `kinds/` and a line here.
 
-use steadfast_core::check::AnyKind;
+pub mod http;
+
+use steadfast_core::check::{AnyKind, Of};
 
 /// Every kind that a `[check.<kind>]` table can be, in the order of the manual.
-pub static KINDS: &[&dyn AnyKind] = &[];
+pub static KINDS: &[&dyn AnyKind] = &[&Of::<http::Http>::NEW];
 
 /// The kind with this name.
 pub fn kind_named(name: &str) -> Option<&'static dyn AnyKind> {

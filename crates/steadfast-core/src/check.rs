@@ -79,6 +79,8 @@ pub trait Check: Send + Sync {
     fn look_hash(&self) -> Hash;
     /// Identifies the expectations.
     fn claim_hash(&self) -> Hash;
+    /// The version of what is seen, as it is stored.
+    fn shape(&self) -> u16;
     /// The names of all expectations.
     fn claims(&self) -> Vec<String>;
     /// The kind's table as it would be written.
@@ -300,6 +302,9 @@ impl<K: Kind> Check for Typed<K> {
     }
     fn claim_hash(&self) -> Hash {
         self.claim_hash
+    }
+    fn shape(&self) -> u16 {
+        K::SHAPE
     }
     fn claims(&self) -> Vec<String> {
         K::claims(&self.expect)

@@ -11,6 +11,7 @@ pub mod kind;
 pub mod ledger;
 pub mod measure;
 pub mod observation;
+pub mod plan;
 pub mod predicate;
 pub mod project;
 pub mod proof;

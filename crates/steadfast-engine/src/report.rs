@@ -1,0 +1,216 @@
+//! The report of a run, as programs read it. `report.schema.json` beside this file describes it; a test holds both
+//! together.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use steadfast_core::exit::Exit;
+use steadfast_core::finding::Finding;
+use steadfast_core::gate::Decision;
+use steadfast_core::measure::Lapse;
+use steadfast_core::plan::{Plan, caused_by};
+use steadfast_core::project::Project;
+
+use crate::hold::Held;
+use crate::run::{Looked, Ran};
+
+/// The version of the report. It is raised when a reader of the old one would be misled.
+pub const SCHEMA: &str = "steadfast-report/1";
+
+/// The JSON Schema (draft 2020-12) of the report.
+pub const JSON_SCHEMA: &str = include_str!("report.schema.json");
+
+/// What one `verify` came to.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The version of this document: [`SCHEMA`].
+    pub schema: &'static str,
+    /// The project.
+    pub project: String,
+    /// The gate; null for all checks.
+    pub gate: Option<&'static str>,
+    /// What follows.
+    pub decision: Decision,
+    /// The exit code.
+    pub exit: u8,
+    /// Identifies the run in the ledger.
+    pub run: String,
+    /// The seed of the order; `--seed` repeats it.
+    pub seed: u64,
+    /// From where it was looked.
+    pub vantage: String,
+    /// The program's version.
+    pub version: String,
+    /// When the run began.
+    pub began: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// How long it took, in microseconds.
+    pub took: Lapse,
+    /// Whether a signal stopped it.
+    pub interrupted: bool,
+    /// How waiting and holding went, if it was asked for.
+    pub held: Option<HeldReport>,
+    /// What the person should know besides: that nothing was recorded, say.
+    pub warnings: Vec<String>,
+    /// The judged checks, as the files have them.
+    pub checks: Vec<CheckReport>,
+    /// The checks that were not judged, because of the interruption.
+    pub unseen: Vec<String>,
+}
+
+/// How waiting and holding went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldReport {
+    /// How many runs there were; the report is of the last.
+    pub runs: u32,
+    /// When the first green came, in microseconds from the beginning. Null: never.
+    pub green_after: Option<Lapse>,
+    /// How long it was held after that, in microseconds.
+    pub held: Option<Lapse>,
+    /// The critical checks whose failure was confirmed while holding.
+    pub confirmed: Vec<String>,
+}
+
+/// How one check went.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckReport {
+    /// Its name.
+    pub id: String,
+    /// What it claims.
+    pub summary: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// The look in one line.
+    pub look: String,
+    /// How bad it is when it does not hold.
+    pub severity: &'static str,
+    /// `pass`, `fail` or `unknown`.
+    pub verdict: &'static str,
+    /// In which ways it falls short; empty for a pass.
+    pub findings: Vec<Finding>,
+    /// How many looks there were.
+    pub attempts: u32,
+    /// When the last look began.
+    pub at: Timestamp,
+    /// Integer microseconds: `total`, and the phases that the kind measures.
+    pub timings: Map<String, Value>,
+    /// The kind's other numbers: sizes in bytes, counts.
+    pub numbers: Map<String, Value>,
+    /// Its direct dependencies that failed in this run.
+    pub caused_by: Vec<String>,
+    /// What to do first.
+    pub what_to_do: Option<String>,
+    /// A document that helps.
+    pub runbook: Option<String>,
+    /// Its tags.
+    pub tags: Vec<String>,
+}
+
+impl Report {
+    /// Of a single run.
+    pub fn of_run(project: &Project, plan: &Plan, ran: &Ran) -> Report {
+        let exit = if ran.interrupted { Exit::Interrupted } else { ran.decision.exit() };
+        let id = |place: &usize| project.checks.get(*place).map(|check| check.id.clone());
+        Report {
+            schema: SCHEMA,
+            project: project.name.clone(),
+            gate: plan.gate.map(|gate| gate.word()),
+            decision: ran.decision,
+            exit: exit.code(),
+            run: ran.began.run.clone(),
+            seed: plan.seed,
+            vantage: ran.began.vantage.clone(),
+            version: ran.began.version.clone(),
+            began: ran.began.at,
+            ended: ran.ended.at,
+            took: between(ran.began.at, ran.ended.at),
+            interrupted: ran.interrupted,
+            held: None,
+            warnings: ran.warnings.clone(),
+            checks: ran.checks.iter().filter_map(|looked| check_report(project, ran, looked)).collect(),
+            unseen: ran.unseen.iter().filter_map(id).collect(),
+        }
+    }
+
+    /// Of a run that was waited for or held.
+    pub fn of_held(project: &Project, plan: &Plan, held: &Held) -> Report {
+        let mut report = Report::of_run(project, plan, &held.ran);
+        report.held = Some(HeldReport {
+            runs: held.runs,
+            green_after: held.green_after.map(Lapse),
+            held: held.held.map(Lapse),
+            confirmed: held.confirmed.clone(),
+        });
+        report
+    }
+
+    /// How the process ends.
+    pub fn exit(&self) -> Exit {
+        if self.interrupted { Exit::Interrupted } else { self.decision.exit() }
+    }
+
+    /// The checks with this verdict.
+    pub fn with_verdict<'a>(&'a self, verdict: &'a str) -> impl Iterator<Item = &'a CheckReport> {
+        self.checks.iter().filter(move |check| check.verdict == verdict)
+    }
+}
+
+impl CheckReport {
+    /// How long the last look took.
+    pub fn took(&self) -> Lapse {
+        let micros = self.timings.get("total").and_then(Value::as_u64).unwrap_or_default();
+        Lapse(std::time::Duration::from_micros(micros))
+    }
+}
+
+fn check_report(project: &Project, ran: &Ran, looked: &Looked) -> Option<CheckReport> {
+    let check = project.checks.get(looked.place)?;
+    let verdict_of = |id: &str| {
+        let place = project.checks.iter().position(|check| check.id == id)?;
+        let found = ran.checks.binary_search_by_key(&place, |looked| looked.place).ok()?;
+        Some(&ran.checks[found].verdict)
+    };
+    let caused_by = if looked.verdict.is_pass() || check.depends_on.is_empty() {
+        Vec::new()
+    } else {
+        caused_by(&check.depends_on, verdict_of)
+    };
+    let (timings, numbers) = sorted(looked);
+    Some(CheckReport {
+        id: check.id.clone(),
+        summary: check.summary.clone(),
+        kind: check.check.kind(),
+        look: check.check.describe(),
+        severity: check.severity.word(),
+        verdict: looked.verdict.word(),
+        findings: looked.verdict.findings().to_vec(),
+        attempts: looked.attempts,
+        at: looked.at,
+        timings,
+        numbers,
+        caused_by,
+        what_to_do: check.what_to_do.clone(),
+        runbook: check.runbook.clone(),
+        tags: check.tags.iter().cloned().collect(),
+    })
+}
+
+/// Timings are the kind's numbers whose name ends in `_us`.
+fn sorted(looked: &Looked) -> (Map<String, Value>, Map<String, Value>) {
+    let mut timings = Map::new();
+    let mut numbers = Map::new();
+    for (name, value) in &looked.numbers {
+        match name.strip_suffix("_us") {
+            Some(phase) if value.is_u64() => drop(timings.insert(phase.to_owned(), value.clone())),
+            Some(_) | None => drop(numbers.insert(name.clone(), value.clone())),
+        }
+    }
+    timings.insert("total".into(), looked.took.micros().into());
+    (timings, numbers)
+}
+
+fn between(from: Timestamp, to: Timestamp) -> Lapse {
+    let micros = to.as_microsecond().saturating_sub(from.as_microsecond());
+    Lapse(std::time::Duration::from_micros(u64::try_from(micros).unwrap_or_default()))
+}

@@ -1,0 +1,4 @@
+//! The engine against a scripted kind and a clock that waits for nobody.
+
+mod exit_codes;
+mod toy;
