@@ -2,6 +2,7 @@
 
 mod commands;
 mod project_file;
+mod demo;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,8 @@
+//! Real components as fixtures: each starts on a free loopback port, is waited for by readiness, and ends with its value.
+
+pub mod certificates;
+pub mod listener;
+pub mod misbehaving;
+pub mod nginx;
+pub mod patience;
+pub mod steadfast;
