@@ -194,6 +194,7 @@ impl Reader<'_> {
                     why: "a check is one claim: when it fails, one thing must be wrong".into(),
                     suggestion: Some("make a [[check]] of each".into()),
                     related: vec![(first.key_span, "the first kind".into())],
+                    masked: false,
                 });
                 None
             }
@@ -307,7 +308,12 @@ impl Reader<'_> {
         let keys = KindKeys::of(kind);
         let better = misplaced_keys(kind.name(), table, &keys, fields);
         let replaced: Vec<Span> = better.iter().map(|problem| problem.span).collect();
-        let kept = own.into_sorted().into_iter().filter(|problem| !replaced.contains(&problem.span));
+        // An expectation that stands in the wrong table is there, so none is missing.
+        let strayed = better.iter().any(|problem| problem.why.contains("an expectation"));
+        let kept = own
+            .into_sorted()
+            .into_iter()
+            .filter(|problem| !replaced.contains(&problem.span) && (!strayed || problem.what != "no `expect`"));
         kept.chain(better).for_each(|problem| problems.push(problem));
         None
     }
@@ -360,6 +366,7 @@ fn refuse_idle_bound(table: &Node, timeout: Lapse, timeout_span: Option<Span>, p
             why: format!("the look is given up after {timeout}{said}, before it can be too slow"),
             suggestion: Some("a smaller `within`, or a larger `timeout` on the check".into()),
             related: timeout_span.map(|span| (span, "the timeout".into())).into_iter().collect(),
+            masked: false,
         });
     }
 }

@@ -69,15 +69,24 @@ fn refuse(circle: &[(&str, Span)], problems: &mut Problems) {
     let Some(((first, span), rest)) = circle.split_first() else { return };
     let mut names: Vec<&str> = circle.iter().map(|(id, _)| *id).collect();
     names.push(first);
-    let what = match rest {
-        [] => format!("`{first}` depends on itself"),
-        _ => format!("`depends_on` goes in a circle: {}", names.join(" -> ")),
+    let (what, why, instead) = match rest {
+        [] => (
+            format!("`{first}` depends on itself"),
+            "nothing explains its own failure",
+            "take it out, or name the check that was meant",
+        ),
+        _ => (
+            format!("`depends_on` goes in a circle: {}", names.join(" -> ")),
+            "each would be shown as caused by the other, so that none is the cause",
+            "take out the one that does not cause the other's failure",
+        ),
     };
     problems.push(Problem {
         span: *span,
         what,
-        why: "each would be shown as caused by the other, so that none is the cause".into(),
-        suggestion: Some("take out the one that does not cause the other's failure".into()),
+        why: why.into(),
+        suggestion: Some(instead.into()),
         related: rest.iter().map(|(id, span)| (*span, format!("`{id}` goes on here"))).collect(),
+        masked: false,
     });
 }

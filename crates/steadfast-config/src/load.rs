@@ -11,6 +11,7 @@ use crate::defaults::AllDefaults;
 use crate::refusal::Refusal;
 use crate::root::{Targets, gates, ledger, project_name};
 use crate::source::{Files, Source};
+use crate::tree::Syntax;
 use crate::{depends, include, tree};
 
 /// The list of kinds that a configuration may use.
@@ -39,21 +40,29 @@ pub fn load_text(text: &str, kinds: Kinds<'_>) -> Result<Project, Refusal> {
 pub fn load(start: Source, kinds: Kinds<'_>) -> Result<Project, Refusal> {
     let mut files = Files::default();
     let mut problems = Problems::default();
-    let project = read(&start, kinds, &mut files, &mut problems);
+    let mut syntax = Syntax::default();
+    let project = read(&start, kinds, &mut files, &mut syntax, &mut problems);
+    let problems = syntax.with(problems, |file| files.text(file));
     match project {
         Some(project) if problems.is_empty() => Ok(project),
         Some(_) | None => Err(Refusal::new(files.into_inner(), problems.into_sorted())),
     }
 }
 
-fn read(start: &Source, kinds: Kinds<'_>, files: &mut Files, problems: &mut Problems) -> Option<Project> {
+fn read(
+    start: &Source,
+    kinds: Kinds<'_>,
+    files: &mut Files,
+    syntax: &mut Syntax,
+    problems: &mut Problems,
+) -> Option<Project> {
     let path = start.path();
     let folder = path.parent().unwrap_or(Path::new(""));
     let root_file = files.read(start, problems)?;
-    let root = tree::parse(root_file, files.text(root_file), problems)?;
+    let root = tree::parse(root_file, files.text(root_file), syntax)?;
 
     let mut top = Table::open(&root, problems)?;
-    let name = project_name(root_file, top.get("project"), problems);
+    let name = project_name(&root, top.get("project"), problems);
     let included = match top.get("include") {
         Some(node) => include::expand(node, folder, path, problems),
         None => Vec::new(),
@@ -66,7 +75,7 @@ fn read(start: &Source, kinds: Kinds<'_>, files: &mut Files, problems: &mut Prob
     let mut trees = vec![root.clone()];
     for path in included {
         let Some(file) = files.read(&Source::File(path), problems) else { continue };
-        let Some(tree) = tree::parse(file, files.text(file), problems) else { continue };
+        let Some(tree) = tree::parse(file, files.text(file), syntax) else { continue };
         refuse_root_keys(&tree, problems);
         trees.push(without_root_keys(tree));
     }

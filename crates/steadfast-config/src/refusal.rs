@@ -17,7 +17,17 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub(crate) fn new(files: Vec<File>, problems: Vec<Problem>) -> Refusal {
+    pub(crate) fn new(mut files: Vec<File>, mut problems: Vec<Problem>) -> Refusal {
+        for problem in &mut problems {
+            mask(&mut problem.what, std::iter::empty());
+            problem.suggestion.iter_mut().for_each(|text| mask(text, std::iter::empty()));
+        }
+        for (index, file) in files.iter_mut().enumerate() {
+            if let Some(text) = &mut file.text {
+                let secrets = problems.iter().filter(|problem| problem.masked && problem.span.file == index);
+                mask(text, secrets.map(|problem| problem.span));
+            }
+        }
         Refusal { files, problems }
     }
 
@@ -41,7 +51,9 @@ impl Refusal {
     }
 
     fn group<'a>(&'a self, problem: &'a Problem, width: usize) -> Group<'a> {
-        let mut group = Level::ERROR.primary_title(problem.what.as_str()).elements(Vec::<Origin<'a>>::new());
+        let mut group = Level::ERROR
+            .primary_title(wrapped(&problem.what, width, "error: ".len()))
+            .elements(Vec::<Origin<'a>>::new());
         let mut files = vec![problem.span.file];
         files.extend(problem.related.iter().map(|(span, _)| span.file).filter(|file| *file != problem.span.file));
         files.dedup();
@@ -86,6 +98,41 @@ impl std::error::Error for Refusal {}
 
 fn counted(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// Replaces what must not be shown by stars, byte for byte so that places stay right: the values at the given places,
+/// and in the whole file the password of every `scheme://user:password@host`.
+fn mask(text: &mut String, places: impl Iterator<Item = Span>) {
+    let mut hidden: Vec<Range<usize>> = Vec::new();
+    for place in places {
+        let value = text.get(place.start..place.end).unwrap_or_default();
+        // The password of an address is found below; the rest of the address helps.
+        if passwords(value).is_empty() {
+            hidden.push(place.start + 1..place.end.saturating_sub(1).max(place.start + 1));
+        }
+    }
+    hidden.extend(passwords(text));
+    for range in hidden {
+        let stars = "*".repeat(text.get(range.clone()).map_or(0, str::len));
+        if !stars.is_empty() {
+            text.replace_range(range, &stars);
+        }
+    }
+}
+
+fn passwords(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (scheme, _) in text.match_indices("://") {
+        let begin = scheme + "://".len();
+        let rest = &text[begin..];
+        let authority = rest.find(['/', '?', '#', '"', '\'', '\n', ' ']).map_or(rest, |end| &rest[..end]);
+        if let Some(at) = authority.rfind('@')
+            && let Some(colon) = authority[..at].find(':')
+        {
+            found.push(begin + colon + 1..begin + at);
+        }
+    }
+    found
 }
 
 /// The bytes to underline: whole characters, within the text, and of one line only.

@@ -16,10 +16,11 @@ steadfast_core::settings! {
 }
 
 /// Reads `[project]`. Without it the empty name stands in, and a problem is noted.
-pub(crate) fn project_name(file: usize, node: Option<&Node>, problems: &mut Problems) -> String {
+pub(crate) fn project_name(root: &Node, node: Option<&Node>, problems: &mut Problems) -> String {
     let Some(node) = node else {
         let why = "reports, notices and the ledger name the project";
-        problems.suggest(Span { file, start: 0, end: 0 }, "`[project]` is missing", why, "[project] name = \"shop\"");
+        let instead = "begin the file with [project], and below it name = \"shop\"";
+        problems.suggest(root.span, "`project` is missing", why, instead);
         return String::new();
     };
     let Some(settings) = ProjectSettings::read(node, problems) else { return String::new() };
@@ -93,7 +94,7 @@ pub(crate) fn refuse_password(address: &str, span: Span, problems: &mut Problems
     let userinfo = address.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next()?.rsplit_once('@'));
     if userinfo.is_some_and(|(user, _)| user.split_once(':').is_some_and(|(_, password)| !password.is_empty())) {
         let why = "a secret in a file under version control is no secret";
-        problems.suggest(span, "an address with a password in it", why, "{ env = \"NAME\" } or { file = \"path\" }");
+        problems.secret(span, "an address with a password in it", why, "{ env = \"NAME\" } or { file = \"path\" }");
     }
 }
 
@@ -154,6 +155,7 @@ pub(crate) fn twice(what: String, first: Span, second: Span, problems: &mut Prob
         why: "output, the ledger and other checks know it by this name".into(),
         suggestion: Some("rename one of them, or take one out".into()),
         related: vec![(first, "first here".into())],
+        masked: false,
     });
 }
 

@@ -454,6 +454,7 @@ impl<K: Kind> AnyKind for Of<K> {
         let expect_node = reader.get("expect");
         let look = K::Look::take(&mut reader, problems);
         reader.finish(problems);
+        let before_expect = problems.len();
         let expect = match expect_node {
             Some(node) => read_settings::<K::Expect>(node, problems),
             None => {
@@ -464,7 +465,7 @@ impl<K: Kind> AnyKind for Of<K> {
             }
         };
         let (look, expect) = (look?, expect?);
-        if K::claims(&expect).is_empty() {
+        if K::claims(&expect).is_empty() && problems.len() == before_expect {
             let instead = format!("`steadfast explain {}` lists what it can expect", K::NAME);
             let why = "a check that expects nothing cannot fail";
             problems.suggest(table.place(&["expect"]), "no expectation in `expect`", why, instead);

@@ -201,7 +201,7 @@ impl Pattern {
         match regex::RegexBuilder::new(source).size_limit(2 << 20).build() {
             Ok(regex) => Ok(Pattern(regex)),
             Err(regex::Error::CompiledTooBig(limit)) => {
-                Err(format!("the regular expression compiles to more than {} ", Bytes(limit as u64)))
+                Err(format!("the regular expression compiles to more than {}", Bytes(limit as u64)))
             }
             Err(refusal) => Err(format!("invalid regular expression: {}", last_line(&refusal.to_string()))),
         }

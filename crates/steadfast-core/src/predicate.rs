@@ -196,15 +196,17 @@ impl Count {
 
 impl Setting for Predicate {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let before = problems.len();
         let operators = match &node.raw {
             Raw::Table(_) => Operators::read(node, problems)?,
             Raw::Text(_) | Raw::Integer(_) | Raw::Float(_) | Raw::Boolean(_) | Raw::Datetime(_) | Raw::List(_) => {
                 return Some(Predicate::equals(node.to_json()));
             }
         };
-        let before = problems.len();
         let predicate = Predicate(operators);
-        predicate.refuse_nonsense(node, problems);
+        if problems.len() == before {
+            predicate.refuse_nonsense(node, problems);
+        }
         (problems.len() == before).then_some(predicate)
     }
     fn write(&self) -> Value {

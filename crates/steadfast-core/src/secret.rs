@@ -38,16 +38,18 @@ impl Setting for SecretRef {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
         if let Raw::Text(_) = node.raw {
             let why = "a secret in a file under version control is no secret";
-            problems.suggest(node.span, "a secret written out", why, "{ env = \"NAME\" } or { file = \"path\" }");
+            problems.secret(node.span, "a secret written out", why, "{ env = \"NAME\" } or { file = \"path\" }");
             return None;
         }
         let mut table = Table::open(node, problems)?;
+        let before = problems.len();
         let env = table.take::<Option<String>>("env", None, problems);
         let file = table.take::<Option<String>>("file", None, problems);
         table.finish(problems);
         match (env?, file?) {
             (Some(name), None) => Some(SecretRef::Env(name)),
             (None, Some(path)) => Some(SecretRef::File(path)),
+            (None, None) if problems.len() > before => None,
             (None, None) | (Some(_), Some(_)) => {
                 problems.add(node.span, "exactly one of `env` and `file` is needed", "a secret has one source");
                 None

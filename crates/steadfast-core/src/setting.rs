@@ -147,6 +147,8 @@ pub struct Problem {
     pub suggestion: Option<String>,
     /// Other places that belong to it, each with a few words: where the same id was used first.
     pub related: Vec<(Span, String)>,
+    /// Whether a secret stands there, so that the place may be named but not shown.
+    pub masked: bool,
 }
 
 /// All that is wrong, in the order found.
@@ -156,13 +158,20 @@ pub struct Problems(Vec<Problem>);
 impl Problems {
     /// Notes one more problem.
     pub fn add(&mut self, span: Span, what: impl Into<String>, why: impl Into<String>) {
-        self.0.push(Problem { span, what: what.into(), why: why.into(), suggestion: None, related: Vec::new() });
+        self.0.push(Problem { span, what: what.into(), why: why.into(), suggestion: None, related: Vec::new(), masked: false });
     }
 
     /// Notes one more problem with what to write instead.
     pub fn suggest(&mut self, span: Span, what: impl Into<String>, why: impl Into<String>, instead: impl Into<String>) {
         let suggestion = Some(instead.into());
-        self.0.push(Problem { span, what: what.into(), why: why.into(), suggestion, related: Vec::new() });
+        let (what, why) = (what.into(), why.into());
+        self.0.push(Problem { span, what, why, suggestion, related: Vec::new(), masked: false });
+    }
+
+    /// Notes a problem at a place where a secret stands: it is named and not shown.
+    pub fn secret(&mut self, span: Span, what: impl Into<String>, why: impl Into<String>, instead: impl Into<String>) {
+        self.suggest(span, what, why, instead);
+        self.0.iter_mut().rev().take(1).for_each(|problem| problem.masked = true);
     }
 
     /// Notes a problem that is complete already.
@@ -172,7 +181,12 @@ impl Problems {
 
     /// Notes that a value is of the wrong type.
     pub fn wrong_type(&mut self, node: &Node, wanted: &str) {
-        self.add(node.span, format!("{} where {wanted} belongs", node.sort()), "values are never converted silently");
+        let what = format!("{} where {wanted} belongs", node.sort());
+        let why = "values are never converted silently";
+        match instead_of(node, wanted) {
+            Some(instead) => self.suggest(node.span, what, why, instead),
+            None => self.add(node.span, what, why),
+        }
     }
 
     /// How many there are.
@@ -193,13 +207,35 @@ impl Problems {
     }
 }
 
+/// The same value in the type that is wanted, if only the way of writing it is wrong.
+fn instead_of(node: &Node, wanted: &str) -> Option<String> {
+    let scalar = match &node.raw {
+        Raw::Text(text) if matches!(wanted, "an integer" | "a finite number") => {
+            return text.trim().parse::<f64>().ok().map(|_| format!("without quotes: {}", text.trim()));
+        }
+        Raw::Text(_) if wanted == "true or false" => return Some("true or false, without quotes".into()),
+        Raw::Text(text) => json!(text).to_string(),
+        Raw::Integer(number) => number.to_string(),
+        Raw::Float(number) => number.to_string(),
+        Raw::Boolean(truth) => truth.to_string(),
+        Raw::Datetime(_) | Raw::List(_) | Raw::Table(_) => return None,
+    };
+    match wanted {
+        _ if wanted.starts_with("an array") => Some(format!("in brackets: [{scalar}]")),
+        _ if wanted.starts_with("a string") => Some(format!("in quotes: \"{scalar}\"")),
+        _ => None,
+    }
+}
+
 /// The known word nearest to what was written, if it is near enough to be a slip of the finger.
 pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|word| (strsim::damerau_levenshtein(written, word), word))
         .filter(|(distance, word)| {
-            *distance <= 2.max(word.len() / 4) && *distance < word.len() || word.contains(written) && written.len() > 2
+            let part = |whole: &str, part: &str| part.len() > 2 && whole.contains(part);
+            let slips = (written.len().min(word.len()) / 3).clamp(1, 3);
+            *distance <= slips && *distance < word.len() || part(word, written) || part(written, word)
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
@@ -288,7 +324,12 @@ impl<'a> Table<'a> {
             let what = format!("unknown key `{}`", entry.key);
             let why = "a key that nobody reads is a promise that nobody keeps";
             match did_you_mean(&entry.key, self.known.iter().copied()) {
-                Some(near) => problems.suggest(entry.key_span, what, why, format!("did you mean `{near}`?")),
+                Some(near) => {
+                    // One slip is one problem: what is missing stands here under another name.
+                    let missing = format!("`{near}` is missing");
+                    problems.0.retain(|problem| problem.span != self.node.span || problem.what != missing);
+                    problems.suggest(entry.key_span, what, why, format!("did you mean `{near}`?"));
+                }
                 None if self.known.is_empty() => problems.add(entry.key_span, what, why),
                 None => {
                     let mut known = self.known.clone();

@@ -8,6 +8,7 @@ use crate::toy::KINDS;
 fn check(name: &str, text: &str) {
     let Err(refusal) = load_text(text, KINDS) else { panic!("{name} loads") };
     let rendered = refusal.render(false, 80);
+    assert!(!rendered.contains("hunter"), "a secret is shown:\n{rendered}");
     for note in rendered.lines().filter(|line| line.trim_start().starts_with("= ")) {
         assert!(note.chars().count() <= 80, "{note}");
     }
@@ -39,7 +40,7 @@ macro_rules! refused {
 refused! {
     an_empty_file root ""
     only_comments root "# to be written\n"
-    a_text_without_quotes below "[[check]]\nid = page\ncheck.toy.expect.status = 200"
+    a_text_without_quotes below "[[check]]\nid = page\ntoy.expect.status = 200"
     a_length_of_time_without_quotes below "[[check]]\nid = \"page\"\nevery = 5m\n[check.toy]\nexpect.status = 200"
     a_key_without_a_value keys "every ="
     a_key_without_an_equals_sign keys "every \"5m\""
@@ -56,6 +57,12 @@ refused! {
     arrays_nested_beyond_measure root "x = [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
     a_key_nested_beyond_measure root "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a = 1"
     several_syntax_errors_and_others keys "summary = A page\nevery = 5m\nseverity = \"urgent\"\nrunbok = \"x\""
+    a_password_beside_a_syntax_error below "[targets]\nshop = postgres://shop:hunter2@db/shop\nother = { file = 3 }"
+    a_value_in_two_lines keys "summary = \"a\nb\""
+    two_values_after_one_key keys "every = \"1m\" \"5m\""
+    a_windows_file_with_an_error root "[project]\r\nname = shop\r\nnmae = \"x\"\r\n"
+    a_byte_order_mark_and_an_error root "\u{feff}[project]\nnmae = \"shop\"\n"
+    a_line_of_many_columns keys "summary = \"a\"   # the comment of this line goes on and on, far beyond the width of any terminal that people have, 1234567890\nsumary = \"the value of this line goes on and on, far beyond the width of any terminal that people have, 1234567890\""
     a_control_character_in_a_string keys "summary = \"bell \u{7} and \u{1b}[31mred\""
 }
 
@@ -82,6 +89,7 @@ refused! {
 // Targets and defaults.
 refused! {
     a_target_with_a_password below "[targets]\ndb = \"postgres://shop:hunter2@db/shop\""
+    a_password_and_another_problem_in_one_line below "[targets]\ndb = \"postgres://shop:hunter2@db/shop\"\ndb = \"postgres://shop:hunter3@db/shop\""
     a_target_with_an_empty_address below "[targets]\nshop = \"\""
     a_target_with_a_strange_name below "[targets]\n\"My Shop\" = \"https://shop.example\""
     a_target_that_is_a_number below "[targets]\nshop = 8080"
@@ -145,7 +153,7 @@ refused! {
     a_key_of_the_check_below_the_kind toy "expect.status = 200\nseverity = \"warning\""
     a_key_of_the_check_below_the_expectations toy "[check.toy.expect]\nstatus = 200\ntimeout = \"2s\""
     a_key_of_the_kind_in_the_check keys "get = \"/\"\nstatus = 200"
-    within_beyond_the_timeout keys "timeout = \"2s\"\ntoy.expect.within = \"2s\""
+    within_beyond_the_timeout below "[[check]]\nid = \"a\"\ntimeout = \"2s\"\ntoy.expect.within = \"2s\""
     within_beyond_the_timeout_that_nobody_set toy "expect.within = \"30s\""
     within_beyond_the_timeout_of_the_defaults below "[defaults.toy]\ntimeout = \"1s\"\n[[check]]\nid = \"a\"\n[check.toy]\nexpect.within = \"1500ms\""
     an_invalid_regular_expression toy "expect.body_matches = \"(unclosed\""
@@ -158,6 +166,8 @@ refused! {
     a_count_that_always_holds toy "expect.json.\"$.n\" = { count = { at_least = 0 } }"
     a_status_out_of_range toy "expect.status = -200"
     an_empty_list_of_texts toy "expect.body_contains = []"
+    a_secret_written_out toy "token = \"hunter2\"\nexpect.status = 200"
+    a_secret_written_out_beside_another_problem toy "token = 'hunter2'\ntokens = 1\nexpect = { status = 200, statos = 3 }"
     a_secret_that_is_a_number toy "headers.authorization = 12345\nexpect.status = 200"
     everything_at_once root "include = [\"nowhere/*.toml\"]\n[project]\nnmae = \"shop\"\n\n[targets]\nshop = \"https://shop.example\"\n\n[gate.deploy]\nparallel = 4\n\n[[check]]\nid = \"page\"\ngates = [\"watch\", \"midnight\"]\nevery = \"5 m\"\ndepends_on = [\"lgin\"]\n[check.toy]\nbase_url = { target = \"shoop\" }\nget = 7\n[check.toy.expect]\nstatus = \"200\"\nbody_matches = \"[\"\n\n[[check]]\nid = \"login\"\nretry = { attempts = 0 }\n[check.toi]\nget = \"/login\"\n\n[[check]]\nid = \"page\"\n[check.toy]\nget = \"/\"\n"
 }

@@ -14,7 +14,7 @@ use steadfast_core::measure::{Bytes, Lapse, Pattern};
 use steadfast_core::observation::{Outcome, Trouble};
 use steadfast_core::predicate::Predicate;
 use steadfast_core::proof::{Breakage, Sabotage};
-use steadfast_core::secret::Text;
+use steadfast_core::secret::{SecretRef, Text};
 use steadfast_core::setting::{Node, OneOrMany, Problems, Raw, Setting, Settings};
 use steadfast_core::settings;
 use steadfast_core::verdict::Judgement;
@@ -64,6 +64,8 @@ settings! {
         get: String = "/".to_owned(),
         /// What it is told besides.
         headers: BTreeMap<String, Text>,
+        /// How it knows who asks.
+        token: Option<SecretRef>,
         /// How much it may say.
         limit: Bytes = Bytes(1 << 20),
     }
