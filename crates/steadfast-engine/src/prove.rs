@@ -177,11 +177,7 @@ impl Runner {
         Proofs { schema: "steadfast-proofs/1", project, at, checks, interrupted, warnings }
     }
 
-    async fn look_twice(
-        &self,
-        selected: &[usize],
-        step: &mut (dyn FnMut(Step) + Send),
-    ) -> HashMap<usize, Vec<Looked>> {
+    async fn look_twice(&self, selected: &[usize], step: &mut (dyn FnMut(Step) + Send)) -> HashMap<usize, Vec<Looked>> {
         let harmless = |place: &usize| {
             let check = &self.project.checks[*place];
             check.check.repeatable() || check.retry.writes
@@ -362,9 +358,8 @@ async fn prove_all(
 }
 
 fn record_of(check: &ProjectCheck, proof: &Proof, at: Timestamp) -> Proved {
-    let small = |(some, all): (usize, usize)| {
-        (u32::try_from(some).unwrap_or(u32::MAX), u32::try_from(all).unwrap_or(u32::MAX))
-    };
+    let small =
+        |(some, all): (usize, usize)| (u32::try_from(some).unwrap_or(u32::MAX), u32::try_from(all).unwrap_or(u32::MAX));
     let [caught, seen_red, passed] = counts(proof).map(small);
     Proved {
         check: check.id.clone(),

@@ -282,7 +282,11 @@ async fn ready<T>(future: &mut Option<Boxed<'_, T>>) -> T {
 }
 
 /// Looks until a pass, as often as the check's `retry` allows. All tries, the last one counts.
-pub(crate) async fn look_with_retries(check: &ProjectCheck, world: &World, deadline: Duration) -> Vec<(Sighting, Verdict)> {
+pub(crate) async fn look_with_retries(
+    check: &ProjectCheck,
+    world: &World,
+    deadline: Duration,
+) -> Vec<(Sighting, Verdict)> {
     let may_repeat = check.check.repeatable() || check.retry.writes;
     let most = if may_repeat { check.retry.attempts.max(1) } else { 1 };
     let mut tries = Vec::new();

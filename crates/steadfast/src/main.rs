@@ -1,8 +1,14 @@
 //! The binary: reads the command line, hands over to one command, returns its exit code.
 
 mod commands;
+mod live;
 mod project_file;
 mod demo;
+mod registry;
+mod render;
+mod session;
+mod status_file;
+mod whole_file;
 
 use std::process::ExitCode;
 
