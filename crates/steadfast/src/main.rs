@@ -1,9 +1,9 @@
 //! The binary: reads the command line, hands over to one command, returns its exit code.
 
 mod commands;
+mod demo;
 mod live;
 mod project_file;
-mod demo;
 mod registry;
 mod render;
 mod session;

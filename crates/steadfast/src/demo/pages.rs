@@ -65,7 +65,8 @@ fn design(rooms: &Rooms, id: &str) -> Result<Answer, String> {
 
 fn queue(rooms: &Rooms) -> Result<Answer, String> {
     let (queued, printed) = read(rooms, Reader::queue)?;
-    let body = json!({ "queue_depth": queued, "printed": printed, "errors": [], "as_of": Timestamp::now().to_string() });
+    let body =
+        json!({ "queue_depth": queued, "printed": printed, "errors": [], "as_of": Timestamp::now().to_string() });
     Ok(Answer { status: 200, content_type: JSON, body: body.to_string() })
 }
 

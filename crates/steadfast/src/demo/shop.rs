@@ -47,7 +47,9 @@ impl Premises {
             listener.set_nonblocking(true).map(|()| listener).map_err(|why| why.to_string())
         };
         let tls = match port {
-            Some(port) => port.checked_add(TLS_ABOVE).ok_or(format!("--port {port} is too high: TLS takes {TLS_ABOVE} above it"))?,
+            Some(port) => port
+                .checked_add(TLS_ABOVE)
+                .ok_or(format!("--port {port} is too high: TLS takes {TLS_ABOVE} above it"))?,
             None => 0,
         };
         Ok(Premises { http: bind(port.unwrap_or(0))?, tls: bind(tls)? })
@@ -176,7 +178,8 @@ fn respond(rooms: &Rooms, request: &Request<Incoming>) -> Response<Full<Bytes>> 
     }
     let answer = pages::answer(rooms, request.uri().path());
     let mut response = Response::new(Full::new(Bytes::from(answer.body)));
-    *response.status_mut() = hyper::StatusCode::from_u16(answer.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        hyper::StatusCode::from_u16(answer.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(answer.content_type));
     response
 }

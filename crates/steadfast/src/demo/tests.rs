@@ -56,7 +56,8 @@ fn over_tls(shop: &Shop) -> Result<u16, String> {
     let name = ServerName::try_from("localhost").unwrap();
     let connection = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut stream = StreamOwned::new(connection, connect(shop.tls()));
-    write!(stream, "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").map_err(|why| why.to_string())?;
+    write!(stream, "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .map_err(|why| why.to_string())?;
     let mut answer = String::new();
     match stream.read_to_string(&mut answer) {
         Err(why) if why.kind() != std::io::ErrorKind::UnexpectedEof => Err(why.to_string()),
