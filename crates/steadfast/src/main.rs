@@ -3,6 +3,13 @@
 mod commands;
 mod demo;
 mod project_file;
+mod live;
+mod project_file;
+mod registry;
+mod render;
+mod session;
+mod status_file;
+mod whole_file;
 
 use std::process::ExitCode;
 

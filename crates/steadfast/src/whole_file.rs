@@ -1,0 +1,49 @@
+//! Files that are there whole or not at all: written beside their place and moved onto it.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Replaces a file. Who reads it meanwhile sees the old text or the new, never a part.
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = beside(path)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|refused| refused.error)?;
+    Ok(())
+}
+
+/// Whether the file could be replaced, without touching it.
+pub(crate) fn could_replace(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Err(io::Error::other("it is a folder"));
+    }
+    beside(path).map(drop)
+}
+
+fn beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // What is written here is for others to read: no secret is in it.
+    let mode = std::fs::Permissions::from_mode(0o644);
+    tempfile::Builder::new().prefix(".steadfast-").permissions(mode).tempfile_in(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_sees_the_old_text_until_the_new_is_whole_and_nothing_is_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("status");
+        replace(&path, "old").unwrap();
+        let mut reader = std::fs::File::open(&path).unwrap();
+        replace(&path, "new").unwrap();
+        let mut seen = String::new();
+        io::Read::read_to_string(&mut reader, &mut seen).unwrap();
+        assert_eq!((seen.as_str(), std::fs::read_to_string(&path).unwrap().as_str()), ("old", "new"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(could_replace(folder.path()).is_err());
+        assert!(could_replace(&folder.path().join("no/such/folder")).is_err());
+    }
+}
