@@ -6,10 +6,13 @@ mod attributes;
 mod clocks;
 mod configurations;
 mod declarations;
+mod dialling;
 mod documented;
 mod documented_commands;
+mod documented_paths;
 mod file_length;
 mod file_names;
+mod libraries;
 mod lints;
 mod listed;
 mod printing;
@@ -39,12 +42,15 @@ const RULES: &[&dyn Rule] = &[
     &lints::Lints,
     &pure_core::PureCore,
     &clocks::Clocks,
+    &dialling::Dialling,
     &printing::Printing,
     &listed::Listed,
     &documented::Documented,
     &declarations::Declarations,
     &configurations::Configurations,
     &documented_commands::DocumentedCommands,
+    &documented_paths::DocumentedPaths,
+    &libraries::Libraries,
     &attributes::Attributes,
     &unfinished::Unfinished,
     &sleeping_tests::SleepingTests,

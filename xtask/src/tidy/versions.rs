@@ -46,13 +46,14 @@ impl Rule for Versions {
             ],
             passes: vec![&[
                 ("xtask/Cargo.toml", "[dependencies]\nserde = { workspace = true, features = [\"rc\"] }\n"),
+                ("crates/a/Cargo.toml", "[dev-dependencies]\na = { path = \".\", features = [\"b\"] }\n"),
                 ("Cargo.toml", "[workspace.dependencies]\nserde = \"1\"\n"),
             ]],
         }
     }
 }
 
-/// Every dependency of a manifest: its section, the package's name, and whether its version is the workspace's.
+/// Every dependency of a manifest: its section, the package's name, and whether it leaves the version to the workspace.
 pub(super) fn dependencies(manifest: &Table) -> Vec<(&'static str, String, bool)> {
     const SECTIONS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
     let targets = manifest.get("target").and_then(Value::as_table).into_iter().flat_map(Table::values);
@@ -62,7 +63,9 @@ pub(super) fn dependencies(manifest: &Table) -> Vec<(&'static str, String, bool)
         for (name, how) in holder.get(section).and_then(Value::as_table).into_iter().flatten() {
             let package = how.get("package").and_then(Value::as_str).unwrap_or(name);
             let inherited = how.get("workspace").and_then(Value::as_bool).unwrap_or(false);
-            found.push((section, package.to_owned(), inherited));
+            // A crate's tests may ask for more of its own features, by its path.
+            let itself = how.get("path").is_some() && how.get("version").is_none();
+            found.push((section, package.to_owned(), inherited || itself));
         }
     }
     found
