@@ -1,0 +1,192 @@
+//! The forward pass: every page once, in file order, in large chunks, by N workers.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::finding::{Code, Finding};
+use crate::header::be32;
+use crate::interior_pages::InteriorPages;
+use crate::leaf::{Bounds, Stop};
+use crate::manifest::{Leaves, Reference};
+use crate::pagemap::{PageMap, Use};
+use crate::progress::{Bell, Halt};
+use crate::worker::{Common, Share, Worker};
+
+/// Bytes a worker reads at once.
+const CHUNK: usize = 1 << 20;
+
+/// How the pass is run.
+pub(crate) struct Forward<'a> {
+    pub(crate) common: Common<'a>,
+    pub(crate) map: &'a PageMap,
+    pub(crate) interiors: &'a InteriorPages,
+    pub(crate) workers: usize,
+    pub(crate) bell: &'a Bell,
+    pub(crate) bytes_per_second: Option<u64>,
+    pub(crate) manifest: Option<&'a Leaves>,
+    pub(crate) reference: Option<&'a Reference>,
+    pub(crate) max_findings: usize,
+    /// Asked between chunks whether the pin must be released.
+    pub(crate) wal_is_within_bound: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// How far the pass came.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    pub(crate) share: Share,
+    /// The first page that was not looked at; one past the last if all were.
+    pub(crate) next_page: u32,
+    pub(crate) halted: Option<Halt>,
+}
+
+impl Forward<'_> {
+    /// Pages a worker takes at once.
+    fn step(&self) -> u32 {
+        (CHUNK / self.common.source.geometry.page_size as usize).max(1) as u32
+    }
+
+    /// Runs from page `first` to the end, to a halt or to an error. `tick` is called from this thread.
+    pub(crate) fn run(&self, first: u32, tick: &mut dyn FnMut(u32)) -> Result<Passed, Stop> {
+        let next = AtomicU32::new(first);
+        let done = AtomicU64::new(u64::from(first) - 1);
+        let halted = std::sync::Mutex::new(None);
+        let started = Instant::now();
+        let state = Shared { next: &next, done: &done, halted: &halted, started };
+        let mut shares = Vec::new();
+        if self.workers <= 1 {
+            shares.push(self.work(&state, &mut |_| tick(done.load(Ordering::Relaxed) as u32)));
+        } else {
+            let (finished, results) = mpsc::channel();
+            std::thread::scope(|scope| {
+                for _ in 0..self.workers {
+                    let (finished, state) = (finished.clone(), &state);
+                    scope.spawn(move || {
+                        // The receiver lives until all workers have sent.
+                        let _ = finished.send(self.work(state, &mut |_| ()));
+                    });
+                }
+                while shares.len() < self.workers {
+                    match results.recv_timeout(Duration::from_millis(100)) {
+                        Ok(share) => shares.push(share),
+                        Err(mpsc::RecvTimeoutError::Timeout) => {}
+                        Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                    }
+                    tick(done.load(Ordering::Relaxed) as u32);
+                }
+            });
+        }
+        let mut merged = Share::new(self.common.plan, self.max_findings);
+        for share in shares {
+            merged.merge(share?);
+        }
+        let next_page = next.load(Ordering::Relaxed).min(self.map.pages() + 1);
+        let halted = halted.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Ok(Passed { share: merged, next_page, halted })
+    }
+
+    fn work(&self, state: &Shared<'_>, tick: &mut dyn FnMut(u32)) -> Result<Share, Stop> {
+        let size = self.common.source.geometry.page_size as usize;
+        let mut worker = Worker::new(self.common.plan, self.max_findings);
+        let mut buffer = vec![0; self.step() as usize * size];
+        loop {
+            let halt = self.bell.rings().or_else(|| (!(self.wal_is_within_bound)()).then_some(Halt::WalGrew));
+            if let Some(halt) = halt {
+                state.halt(halt);
+            }
+            if state.is_halted() {
+                break;
+            }
+            let first = state.next.fetch_add(self.step(), Ordering::Relaxed);
+            if first > self.map.pages() {
+                break;
+            }
+            let count = self.step().min(self.map.pages() - first + 1);
+            let chunk = &mut buffer[..count as usize * size];
+            let outcome = self.common.source.run(first, chunk).and_then(|()| self.chunk(&mut worker, first, chunk));
+            if let Err(stop) = outcome {
+                // The others need not go on for a result that nobody will see.
+                state.halt(Halt::Cancelled);
+                return Err(stop);
+            }
+            let done = state.done.fetch_add(u64::from(count), Ordering::Relaxed) + u64::from(count);
+            tick(done as u32);
+            self.keep_to_rate(state);
+        }
+        Ok(worker.share)
+    }
+
+    fn chunk(&self, worker: &mut Worker, first: u32, chunk: &[u8]) -> Result<(), Stop> {
+        let size = self.common.source.geometry.page_size as usize;
+        for (index, data) in chunk.chunks_exact(size).enumerate() {
+            let page = first + index as u32;
+            match self.map.used(page) {
+                Use::Leaf => {
+                    let (low, high) = self.interiors.bounds(self.map.owner(page), self.map.slot(page));
+                    let tree = self.interiors.get(self.map.owner(page)).tree;
+                    worker.leaf(&self.common, tree, page, data, &Bounds { interiors: self.interiors, low, high })?;
+                }
+                Use::RootLeaf => {
+                    let bounds = Bounds { interiors: self.interiors, low: None, high: None };
+                    worker.leaf(&self.common, self.map.root_leaf_tree(page), page, data, &bounds)?;
+                }
+                Use::Unclaimed => self.map.set_next(page, be32(data, 0)),
+                Use::Interior | Use::Overflow | Use::Trunk | Use::FreeLeaf | Use::PointerMap | Use::LockByte => {}
+            }
+        }
+        if self.manifest.is_some() || self.reference.is_some() {
+            self.digest(worker, first, chunk)?;
+        }
+        Ok(())
+    }
+
+    fn digest(&self, worker: &mut Worker, first: u32, chunk: &[u8]) -> Result<(), Stop> {
+        let size = self.common.source.geometry.page_size as usize;
+        let digests: Vec<[u8; 32]> = chunk.chunks_exact(size).map(|page| *blake3::hash(page).as_bytes()).collect();
+        if let Some(manifest) = self.manifest {
+            manifest.write(first, &digests).map_err(|why| Stop::Io(0, why))?;
+        }
+        if let Some(reference) = self.reference {
+            let expected = reference.read(first, digests.len()).map_err(|why| Stop::Io(0, why))?;
+            for (index, (seen, expected)) in digests.iter().zip(expected).enumerate() {
+                if *seen != expected {
+                    let page = first + index as u32;
+                    let finding = Finding::new(Code::PageChanged, "the page of the manifest", "other bytes");
+                    worker.share.findings.push(finding.on_page(page));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits as long as the rate demands, in short steps so that a halt is not delayed.
+    fn keep_to_rate(&self, state: &Shared<'_>) {
+        let Some(rate) = self.bytes_per_second else { return };
+        let read = self.common.source.meter.read.load(Ordering::Relaxed);
+        let due = Duration::from_secs_f64(read as f64 / rate.max(1) as f64);
+        while let Some(left) = due.checked_sub(state.started.elapsed())
+            && !left.is_zero()
+            && self.bell.rings().is_none()
+        {
+            std::thread::park_timeout(left.min(Duration::from_millis(50)));
+        }
+    }
+}
+
+struct Shared<'a> {
+    next: &'a AtomicU32,
+    done: &'a AtomicU64,
+    halted: &'a std::sync::Mutex<Option<Halt>>,
+    started: Instant,
+}
+
+impl Shared<'_> {
+    fn halt(&self, halt: Halt) {
+        let mut halted = self.halted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        halted.get_or_insert(halt);
+    }
+
+    fn is_halted(&self) -> bool {
+        self.halted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_some()
+    }
+}

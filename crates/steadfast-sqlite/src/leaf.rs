@@ -1,0 +1,490 @@
+//! One page of a tree: coverage, order, and every row or entry on it.
+
+use std::cmp::Ordering;
+
+use crate::collation;
+use crate::finding::{Code, Finding};
+use crate::header::Encoding;
+use crate::interior_pages::{InteriorPages, Recent, Separator};
+use crate::page::{Cell, Page, PageFault, PageKind};
+use crate::record::{self, Field, Value};
+use crate::row::{Place, hash, with_values};
+use crate::schema::{KeyOrder, Role, TreeId};
+use crate::source::ReadFault;
+use crate::worker::{Common, GatherFault, KeyBuffer, Worker, describe_record_fault};
+
+/// What bounds the keys of a page.
+pub(crate) struct Bounds<'a> {
+    pub(crate) interiors: &'a InteriorPages,
+    pub(crate) low: Option<Separator>,
+    pub(crate) high: Option<Separator>,
+}
+
+/// Reading stopped the run; everything else is a finding.
+pub(crate) type Stop = ReadFault;
+
+impl Worker {
+    /// Judges a leaf.
+    pub(crate) fn leaf(
+        &mut self,
+        common: &Common<'_>,
+        tree: TreeId,
+        number: u32,
+        data: &[u8],
+        bounds: &Bounds<'_>,
+    ) -> Result<(), Stop> {
+        let geometry = &common.source.geometry;
+        let page = match Page::parse(data, number, geometry) {
+            Ok(page) => page,
+            Err(fault) => {
+                self.page_fault(common, tree, number, fault);
+                return Ok(());
+            }
+        };
+        let is_rows = common.plan.schema.trees[tree as usize].role == Role::Rows;
+        let expected = if is_rows { PageKind::TableLeaf } else { PageKind::IndexLeaf };
+        if page.kind != expected {
+            let code = if page.kind.is_leaf() { Code::PageType } else { Code::Depth };
+            let finding =
+                Finding::new(code, format!("a {} page", expected.word()), format!("a {} page", page.kind.word()));
+            self.share.findings.push(finding.on_page(number).in_tree(common.plan.name(tree)));
+            return Ok(());
+        }
+        if page.cells == 0 && (bounds.low.is_some() || bounds.high.is_some()) {
+            let finding = Finding::new(Code::EmptyPage, "at least one cell", "none");
+            self.share.findings.push(finding.on_page(number).in_tree(common.plan.name(tree)));
+        }
+        let tally = &mut self.share.tallies[tree as usize];
+        tally.leaf_pages += 1;
+        if is_rows {
+            self.table_leaf(common, tree, number, &page, bounds)
+        } else {
+            self.key_page(common, tree, number, &page, bounds)
+        }
+    }
+
+    fn table_leaf(
+        &mut self,
+        common: &Common<'_>,
+        tree: TreeId,
+        number: u32,
+        page: &Page<'_>,
+        bounds: &Bounds<'_>,
+    ) -> Result<(), Stop> {
+        let geometry = &common.source.geometry;
+        let low = rowid_bound(bounds.low, bounds.interiors, &mut self.recent, common)?;
+        let high = rowid_bound(bounds.high, bounds.interiors, &mut self.recent, common)?;
+        let mut previous = low;
+        let (mut bytes, mut whole) = (0, true);
+        self.coverage.start(geometry);
+        for index in 0..page.cells {
+            let Some(cell) = self.cell(common, tree, number, page, index, &mut bytes, &mut whole) else { continue };
+            let is_ascending = previous.is_none_or(|previous| cell.rowid > previous);
+            let is_within = high.is_none_or(|high| cell.rowid <= high);
+            if !(is_ascending && is_within) && !common.planted.order_off() && common.seek.is_none() {
+                let expected = match (is_ascending, previous, high) {
+                    (false, Some(previous), _) => format!("a rowid above {previous}"),
+                    (_, _, Some(high)) => format!("a rowid up to {high}, its parent's bound"),
+                    (_, _, None) => "ascending rowids".to_owned(),
+                };
+                let finding = Finding::new(Code::RowidOrder, expected, format!("rowid {}", cell.rowid));
+                self.share.findings.push(finding.on_page(number).in_tree(common.plan.name(tree)).at_row(cell.rowid));
+            }
+            previous = Some(cell.rowid);
+            let place = Place { tree, page: number, rowid: Some(cell.rowid) };
+            self.row(common, place, &cell).or_else(chain_is_told)?;
+        }
+        self.finish_page(common, tree, number, page, bytes, whole);
+        Ok(())
+    }
+
+    /// A leaf or an interior page of a tree of keys: entries of an index, or rows of a table without rowids.
+    pub(crate) fn key_page(
+        &mut self,
+        common: &Common<'_>,
+        tree: TreeId,
+        number: u32,
+        page: &Page<'_>,
+        bounds: &Bounds<'_>,
+    ) -> Result<(), Stop> {
+        let geometry = &common.source.geometry;
+        let Some(order) = &common.plan.schema.trees[tree as usize].order else { return Ok(()) };
+        let orders = !common.planted.order_off() && common.seek.is_none() && order.unknown_collation().is_none();
+        let encoding = common.plan.schema.encoding;
+        let mut keys = std::mem::take(&mut self.keys);
+        let mut previous: Option<Option<&[u8]>> = None;
+        let (mut bytes, mut whole) = (0, true);
+        let mut last: Option<(usize, Option<&[u8]>, u32)> = None;
+        self.coverage.start(geometry);
+        let mut outcome = Ok(());
+        for index in 0..page.cells {
+            let Some(cell) = self.cell(common, tree, number, page, index, &mut bytes, &mut whole) else { continue };
+            if !common.plan.content && !orders {
+                continue;
+            }
+            let now = index as usize % 2;
+            let [first, second] = &mut keys;
+            let (key, before) = if now == 0 { (first, &*second) } else { (second, &*first) };
+            let local = match self.key(common, tree, number, index, &cell, order, key) {
+                Ok(Some(local)) => local,
+                Ok(None) => {
+                    // What cannot be read has no place in the order.
+                    previous = None;
+                    last = None;
+                    continue;
+                }
+                Err(stop) => {
+                    outcome = Err(stop);
+                    break;
+                }
+            };
+            let record = local.unwrap_or(&key.owned);
+            if orders {
+                match previous {
+                    Some(earlier) => {
+                        let earlier = Key { fields: &before.fields, bytes: earlier.unwrap_or(&before.owned) };
+                        let later = Key { fields: &key.fields, bytes: record };
+                        self.in_order(common, tree, order, encoding, (earlier, later), number);
+                    }
+                    None if index == 0 => {
+                        if let Err(stop) = self.against(common, tree, bounds, Side::Low, key, record, number) {
+                            outcome = Err(stop);
+                            break;
+                        }
+                    }
+                    None => {}
+                }
+            }
+            previous = Some(local);
+            last = Some((now, local, index));
+            if common.plan.content
+                && let Err(stop) = self.content_of(common, tree, number, index, &cell, key, record, page.kind)
+            {
+                outcome = Err(stop);
+                break;
+            }
+        }
+        if let (Ok(()), Some((now, local, index)), true) = (&outcome, last, orders)
+            && index + 1 == page.cells
+        {
+            let key = &keys[now];
+            let record = local.unwrap_or(&key.owned);
+            outcome = self.against(common, tree, bounds, Side::High, key, record, number);
+        }
+        self.keys = keys;
+        outcome?;
+        self.finish_page(common, tree, number, page, bytes, whole);
+        Ok(())
+    }
+
+    /// Reads a cell, marks its bytes, counts it and notes its chain.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "the inner step of two loops")]
+    fn cell<'p>(
+        &mut self,
+        common: &Common<'_>,
+        tree: TreeId,
+        number: u32,
+        page: &Page<'p>,
+        index: u32,
+        bytes: &mut u32,
+        whole: &mut bool,
+    ) -> Option<Cell<'p>> {
+        let geometry = &common.source.geometry;
+        let cell = match page.cell(index, geometry) {
+            Ok(cell) => cell,
+            Err(fault) => {
+                *whole = false;
+                self.page_fault(common, tree, number, fault);
+                return None;
+            }
+        };
+        if common.seek.is_some() {
+            return Some(cell);
+        }
+        if let Err(fault) = self.coverage.mark(cell.offset, cell.size)
+            && *whole
+            && !common.planted.coverage_off()
+        {
+            *whole = false;
+            self.page_fault(common, tree, number, fault);
+        }
+        *bytes += cell.size;
+        let tally = &mut self.share.tallies[tree as usize];
+        tally.entries += 1;
+        tally.payload += cell.payload;
+        self.chain(geometry, tree, number, &cell);
+        Some(cell)
+    }
+
+    fn finish_page(
+        &mut self,
+        common: &Common<'_>,
+        tree: TreeId,
+        number: u32,
+        page: &Page<'_>,
+        bytes: u32,
+        whole: bool,
+    ) {
+        if common.seek.is_some() {
+            return;
+        }
+        if whole && let Err(fault) = page.cover(&mut self.coverage, &common.source.geometry, bytes) {
+            let is_let_be = common.planted.coverage_off() && !matches!(fault, PageFault::Freeblock(_));
+            if !is_let_be {
+                self.page_fault(common, tree, number, fault);
+            }
+            return;
+        }
+        if whole {
+            self.share.tallies[tree as usize].free += u64::from(page.free_bytes());
+        }
+    }
+
+    /// Reads the record of a key: `Some(Some(local))` if it lies on the page, `Some(None)` if it is in `key.owned`.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "the inner step of one loop")]
+    fn key<'p>(
+        &mut self,
+        common: &Common<'_>,
+        tree: TreeId,
+        number: u32,
+        index: u32,
+        cell: &Cell<'p>,
+        order: &KeyOrder,
+        key: &mut KeyBuffer,
+    ) -> Result<Option<Option<&'p [u8]>>, Stop> {
+        let mut local = Some(cell.local);
+        if (cell.local.len() as u64) < cell.payload {
+            match self.scratch.gather_key(common.source, cell, &mut key.owned) {
+                Ok(()) => local = None,
+                Err(GatherFault::Chain(why)) => {
+                    let finding = Finding::new(Code::OverflowPage, "an overflow chain that holds the entry", why);
+                    self.share.findings.push(finding.on_page(number).in_tree(common.plan.name(tree)));
+                    return Ok(None);
+                }
+                Err(GatherFault::Read(stop)) => return Err(stop),
+            }
+        }
+        let bytes = local.unwrap_or(&key.owned);
+        if let Err(fault) = record::parse(bytes, cell.payload, &mut key.fields) {
+            self.share.findings.push(describe_record_fault(fault).on_page(number).in_tree(common.plan.name(tree)));
+            return Ok(None);
+        }
+        let is_shaped = if order.ends_in_rowid {
+            key.fields.len() == order.fields
+                && key.fields.last().is_some_and(|field| matches!(field.serial, 1..=6 | 8 | 9))
+        } else {
+            key.fields.len() >= order.columns.len()
+                && (matches!(common.plan.schema.trees[tree as usize].role, Role::KeyedRows)
+                    || key.fields.len() == order.fields)
+        };
+        if !is_shaped {
+            let rowid = if order.ends_in_rowid { ", the last one a rowid" } else { "" };
+            let finding = Finding::new(
+                Code::EntryShape,
+                format!("{} fields{rowid}", order.fields),
+                format!("{} fields in cell {index}", key.fields.len()),
+            );
+            self.share.findings.push(finding.on_page(number).in_tree(common.plan.name(tree)));
+            return Ok(None);
+        }
+        Ok(Some(local))
+    }
+
+    /// Sums an entry, or judges a row of a table without rowids.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "the inner step of one loop")]
+    fn content_of(
+        &mut self,
+        common: &Common<'_>,
+        tree: TreeId,
+        number: u32,
+        _index: u32,
+        cell: &Cell<'_>,
+        key: &KeyBuffer,
+        record: &[u8],
+        kind: PageKind,
+    ) -> Result<(), Stop> {
+        if matches!(common.plan.schema.trees[tree as usize].role, Role::KeyedRows) {
+            let place = Place { tree, page: number, rowid: None };
+            return self.row(common, place, cell).or_else(chain_is_told);
+        }
+        let Some(sketch) = common.plan.sketch_of[tree as usize] else { return Ok(()) };
+        if !kind.is_leaf() && common.planted.interior_entries_forgotten() {
+            return Ok(());
+        }
+        let value = |at: usize| key.fields[at].value(record).unwrap_or(Value::Null);
+        let hash = with_values(key.fields.len(), value, |values| hash(common, tree, values));
+        let order = common.plan.schema.trees[tree as usize].order.as_ref();
+        let rowid = order.filter(|order| order.ends_in_rowid).and_then(|_| rowid_of(&key.fields, record));
+        let place = Place { tree, page: number, rowid };
+        match common.seek {
+            None => {
+                self.share.entries[sketch] += 1;
+                self.share.sketches[sketch].entry(hash, place.locator());
+            }
+            Some(seek) => seek.entry(&mut self.sought, tree, hash, &place),
+        }
+        Ok(())
+    }
+
+    /// Holds a key to the separator on one side of its page.
+    #[expect(clippy::too_many_arguments, reason = "the outer step of one loop")]
+    fn against(
+        &mut self,
+        common: &Common<'_>,
+        tree: TreeId,
+        bounds: &Bounds<'_>,
+        side: Side,
+        key: &KeyBuffer,
+        record: &[u8],
+        number: u32,
+    ) -> Result<(), Stop> {
+        let separator = match side {
+            Side::Low => bounds.low,
+            Side::High => bounds.high,
+        };
+        let Some(separator) = separator else { return Ok(()) };
+        let Some(order) = &common.plan.schema.trees[tree as usize].order else { return Ok(()) };
+        let mut bound = KeyBuffer::default();
+        if !separator_key(separator, bounds.interiors, &mut self.recent, common, order, &mut bound)? {
+            return Ok(());
+        }
+        let mine = Key { fields: &key.fields, bytes: record };
+        let bound = Key { fields: &bound.fields, bytes: &bound.owned };
+        let pair = match side {
+            Side::Low => (bound, mine),
+            Side::High => (mine, bound),
+        };
+        self.in_order(common, tree, order, common.plan.schema.encoding, pair, number);
+        Ok(())
+    }
+
+    /// Two neighbours: the first must be less, and of a UNIQUE index not equal in its key either.
+    #[inline]
+    fn in_order(
+        &mut self,
+        common: &Common<'_>,
+        tree: TreeId,
+        order: &KeyOrder,
+        encoding: Encoding,
+        (earlier, later): (Key<'_>, Key<'_>),
+        number: u32,
+    ) {
+        let (ordering, column) = compare(&earlier, &later, order, encoding);
+        let unique = order.unique.unwrap_or(usize::MAX);
+        if ordering == Ordering::Less && column < unique {
+            return;
+        }
+        let has_null = |key: &Key<'_>| {
+            key.fields.iter().take(unique).any(|field| matches!(field.value(key.bytes), Some(Value::Null)))
+        };
+        let shown = |key: &Key<'_>| describe_key(key, order);
+        let finding = if column >= unique && !has_null(&earlier) {
+            Finding::new(Code::NotUnique, "one row of this key", format!("two of {}", shown(&later)))
+        } else if ordering != Ordering::Less {
+            Finding::new(Code::KeyOrder, format!("a key above {}", shown(&earlier)), shown(&later))
+        } else {
+            return;
+        };
+        let finding = finding.on_page(number).in_tree(common.plan.name(tree));
+        let rowid = order.ends_in_rowid.then(|| rowid_of(later.fields, later.bytes)).flatten();
+        self.share.findings.push(match rowid {
+            Some(rowid) => finding.at_row(rowid),
+            None => finding,
+        });
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Low,
+    High,
+}
+
+/// A record as a key.
+pub(crate) struct Key<'a> {
+    pub(crate) fields: &'a [Field],
+    pub(crate) bytes: &'a [u8],
+}
+
+/// The order of two keys, and the first column in which they differ (or the number of columns).
+#[inline]
+pub(crate) fn compare(left: &Key<'_>, right: &Key<'_>, order: &KeyOrder, encoding: Encoding) -> (Ordering, usize) {
+    for (at, column) in order.columns.iter().enumerate() {
+        let (Some(l), Some(r)) = (left.fields.get(at), right.fields.get(at)) else { return (Ordering::Equal, at) };
+        let l = l.value(left.bytes).unwrap_or(Value::Null);
+        let r = r.value(right.bytes).unwrap_or(Value::Null);
+        let ordering = collation::compare(&l, &r, &column.collation, encoding);
+        if ordering != Ordering::Equal {
+            return (if column.descending { ordering.reverse() } else { ordering }, at);
+        }
+    }
+    (Ordering::Equal, order.columns.len())
+}
+
+/// The key's values for people.
+pub(crate) fn describe_key(key: &Key<'_>, order: &KeyOrder) -> String {
+    let columns = order.columns.len() - usize::from(order.ends_in_rowid && order.columns.len() > 1);
+    let values: Vec<String> = key
+        .fields
+        .iter()
+        .take(columns)
+        .map(|field| field.value(key.bytes).map_or_else(|| "?".to_owned(), |value| value.describe()))
+        .collect();
+    format!("({})", values.join(", "))
+}
+
+/// The rowid at the end of an entry.
+#[inline]
+pub(crate) fn rowid_of(fields: &[Field], bytes: &[u8]) -> Option<i64> {
+    match fields.last()?.value(bytes)? {
+        Value::Integer(rowid) => Some(rowid),
+        Value::Null | Value::Real(_) | Value::Text(_) | Value::Blob(_) => None,
+    }
+}
+
+fn rowid_bound(
+    separator: Option<Separator>,
+    interiors: &InteriorPages,
+    recent: &mut Recent,
+    common: &Common<'_>,
+) -> Result<Option<i64>, Stop> {
+    let Some(separator) = separator else { return Ok(None) };
+    let number = interiors.get(separator.interior).page;
+    let data = interiors.data(separator.interior, recent).map_err(|why| ReadFault::Io(0, why))?;
+    let page = Page::parse(data, number, &common.source.geometry).ok();
+    Ok(page.and_then(|page| page.cell(u32::from(separator.cell), &common.source.geometry).ok()).map(|cell| cell.rowid))
+}
+
+/// Reads a separator's record into `out`; false if it is broken, which the interior pass has told.
+fn separator_key(
+    separator: Separator,
+    interiors: &InteriorPages,
+    recent: &mut Recent,
+    common: &Common<'_>,
+    order: &KeyOrder,
+    out: &mut KeyBuffer,
+) -> Result<bool, Stop> {
+    let geometry = &common.source.geometry;
+    let number = interiors.get(separator.interior).page;
+    let data = interiors.data(separator.interior, recent).map_err(|why| ReadFault::Io(0, why))?;
+    let Ok(page) = Page::parse(data, number, geometry) else { return Ok(false) };
+    let Ok(cell) = page.cell(u32::from(separator.cell), geometry) else { return Ok(false) };
+    let mut scratch = Vec::new();
+    match crate::worker::gather(common.source, &cell, cell.payload, &mut out.owned, &mut scratch) {
+        Ok(()) => {}
+        Err(GatherFault::Chain(_)) => return Ok(false),
+        Err(GatherFault::Read(stop)) => return Err(stop),
+    }
+    let is_record = record::parse(&out.owned, cell.payload, &mut out.fields).is_ok();
+    Ok(is_record && out.fields.len() >= order.columns.len())
+}
+
+fn chain_is_told(fault: GatherFault) -> Result<(), Stop> {
+    match fault {
+        GatherFault::Chain(_) => Ok(()),
+        GatherFault::Read(stop) => Err(stop),
+    }
+}

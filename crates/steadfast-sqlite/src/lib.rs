@@ -1,0 +1,56 @@
+//! Proves that an SQLite file is sound in one sequential pass: everything that `PRAGMA integrity_check` proves, and more,
+//! while the file is read once and in order. The argument is in `docs/sqlite-proof.md` of the project.
+//!
+//! Never writes, creates or checkpoints anything beside the database. Descriptors of databases stay open until
+//! [`close_kept_descriptors`], because closing one would drop the locks that the calling process itself holds.
+
+mod collation;
+mod entry_hash;
+mod error;
+mod finding;
+mod forward;
+mod freelist;
+mod header;
+mod identity;
+mod interior;
+mod interior_pages;
+mod journal;
+mod leaf;
+mod locks;
+mod manifest;
+mod naming;
+mod options;
+mod page;
+mod page_use;
+mod pagemap;
+mod plan;
+mod planted;
+mod progress;
+mod proof;
+mod prover;
+mod record;
+mod registry;
+mod resume;
+mod row;
+mod schema;
+mod siphash;
+mod sketch;
+mod source;
+mod through_sqlite;
+mod varint;
+mod vfs;
+mod view;
+mod wal;
+mod worker;
+
+pub use error::{ProveError, ProveErrorKind};
+pub use finding::{Code, Finding, Repair};
+pub use header::{Encoding, Header, HeaderFault};
+pub use identity::{Identity, WalIdentity};
+pub use manifest::{Digest, Reference};
+pub use options::Options;
+pub use planted::Planted;
+pub use progress::{Cancel, Event, Progress, Stage};
+pub use proof::{Level, Proof, Stopped, TreeReport, Unproven, Verdict, WalReport};
+pub use prover::Prover;
+pub use registry::{close_kept_descriptors, kept_descriptors};

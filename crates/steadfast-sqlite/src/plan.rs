@@ -1,0 +1,70 @@
+//! The schema, turned into what the inner loops ask: per table which fields are judged and how, per index where its
+//! fields come from, per tree whether its content is summed.
+
+use crate::schema::{From, Schema, TreeId};
+
+/// Everything that the passes hold against the pages.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) schema: Schema,
+    /// Per table.
+    pub(crate) rows: Vec<RowPlan>,
+    /// Per tree: whether it is looked at in this run.
+    pub(crate) in_scope: Vec<bool>,
+    /// Per tree: its place among the sketches, if rows and entries are compared in the pass.
+    pub(crate) sketch_of: Vec<Option<usize>>,
+    pub(crate) sketches: usize,
+    /// Whether values and index content are judged, not only the structure.
+    pub(crate) content: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct RowPlan {
+    /// Fields that are judged: field number and column.
+    pub(crate) judged: Vec<(usize, usize)>,
+    pub(crate) indexes: Vec<IndexPlan>,
+}
+
+#[derive(Debug)]
+pub(crate) struct IndexPlan {
+    pub(crate) tree: TreeId,
+    pub(crate) sketch: usize,
+    pub(crate) from: Vec<From>,
+}
+
+impl Plan {
+    pub(crate) fn new(schema: Schema, content: bool, table: Option<&str>) -> Plan {
+        let in_scope: Vec<bool> = schema
+            .trees
+            .iter()
+            .map(|tree| table.is_none_or(|wanted| schema.tables[tree.table].name.eq_ignore_ascii_case(wanted)))
+            .collect();
+        let mut sketch_of = vec![None; schema.trees.len()];
+        let mut sketches = 0;
+        let mut rows = Vec::with_capacity(schema.tables.len());
+        for table in &schema.tables {
+            let mut plan = RowPlan::default();
+            if content && table.judges_values {
+                plan.judged = table
+                    .fields
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, column)| table.columns[**column].judged)
+                    .map(|(field, column)| (field, *column))
+                    .collect();
+            }
+            for index in table.indexes.iter().filter(|index| content && index.native) {
+                sketch_of[index.tree as usize] = Some(sketches);
+                plan.indexes.push(IndexPlan { tree: index.tree, sketch: sketches, from: index.from.clone() });
+                sketches += 1;
+            }
+            rows.push(plan);
+        }
+        Plan { schema, rows, in_scope, sketch_of, sketches, content }
+    }
+
+    /// The name of a tree.
+    pub(crate) fn name(&self, tree: TreeId) -> &str {
+        &self.schema.trees[tree as usize].name
+    }
+}

@@ -1,0 +1,186 @@
+//! Where pages come from: `pread` on the database file, with the pinned WAL frames laid over it.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::IoSliceMut;
+use std::num::NonZeroU64;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rustix::fs::Advice;
+use rustix::io::ReadWriteFlags;
+
+use crate::page::Geometry;
+
+/// A view of a database that does not move: the file and, per page, the frame of the WAL that replaces it.
+#[derive(Debug)]
+pub(crate) struct Source {
+    file: Arc<File>,
+    /// Bytes of the file when the view was taken.
+    file_length: u64,
+    /// Page number to offset of its content in the WAL.
+    overlay: HashMap<u32, u64>,
+    wal: Option<Arc<File>>,
+    pub(crate) geometry: Geometry,
+    /// Pages of the database in this view.
+    pub(crate) pages: u32,
+    pub(crate) meter: Meter,
+    may_ask_cache: AtomicBool,
+}
+
+/// How much was read, and from where.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    /// All bytes read.
+    pub(crate) read: AtomicU64,
+    /// Bytes read beyond the one pass over the file.
+    pub(crate) again: AtomicU64,
+    /// Bytes that were in the page cache already.
+    pub(crate) cached: AtomicU64,
+}
+
+/// A page could not be read.
+#[derive(Debug)]
+pub(crate) enum ReadFault {
+    /// The file has become shorter than it was.
+    Shrunk,
+    /// The operating system's error.
+    Io(u64, std::io::Error),
+}
+
+impl Source {
+    pub(crate) fn new(file: Arc<File>, file_length: u64, geometry: Geometry, pages: u32) -> Source {
+        // Chunks are large; the kernel's own readahead would only blur what was cached before us.
+        let _ = rustix::fs::fadvise(&file, 0, None, Advice::Random);
+        Source {
+            file,
+            file_length,
+            overlay: HashMap::new(),
+            wal: None,
+            geometry,
+            pages,
+            meter: Meter::default(),
+            may_ask_cache: AtomicBool::new(true),
+        }
+    }
+
+    pub(crate) fn with_overlay(mut self, wal: Arc<File>, overlay: HashMap<u32, u64>) -> Source {
+        self.wal = Some(wal);
+        self.overlay = overlay;
+        self
+    }
+
+    /// The first page that the file does not hold in full, if there is one.
+    pub(crate) fn first_cut_page(&self) -> Option<u32> {
+        let size = u64::from(self.geometry.page_size);
+        let whole = self.file_length / size;
+        (u64::from(self.pages) > whole).then(|| whole as u32 + 1).filter(|page| !self.overlay.contains_key(page))
+    }
+
+    /// Reads one page outside of the sequential pass.
+    pub(crate) fn page(&self, number: u32, out: &mut [u8]) -> Result<(), ReadFault> {
+        self.meter.again.fetch_add(out.len() as u64, Ordering::Relaxed);
+        self.one(number, out)
+    }
+
+    /// Reads `out.len() / page_size` pages from `first`, and leaves the page cache as it was.
+    pub(crate) fn run(&self, first: u32, out: &mut [u8]) -> Result<(), ReadFault> {
+        let size = self.geometry.page_size as usize;
+        let offset = u64::from(first - 1) * size as u64;
+        self.stream(offset, out)?;
+        if !self.overlay.is_empty() {
+            for (index, page) in out.chunks_exact_mut(size).enumerate() {
+                self.lay_over(first + index as u32, page)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads bytes of the view at any offset; what lies behind its end stays zero. Returns how many there are.
+    pub(crate) fn bytes(&self, offset: u64, out: &mut [u8]) -> Result<usize, ReadFault> {
+        let size = u64::from(self.geometry.page_size);
+        let end = u64::from(self.pages) * size;
+        out.fill(0);
+        let there = (end.saturating_sub(offset)).min(out.len() as u64) as usize;
+        let mut page = vec![0; size as usize];
+        let mut done = 0;
+        while done < there {
+            let at = offset + done as u64;
+            let (number, inside) = ((at / size) as u32 + 1, (at % size) as usize);
+            let span = (size as usize - inside).min(there - done);
+            if inside == 0 && span == size as usize {
+                self.page(number, &mut out[done..done + span])?;
+            } else {
+                self.page(number, &mut page)?;
+                out[done..done + span].copy_from_slice(&page[inside..inside + span]);
+            }
+            done += span;
+        }
+        Ok(there)
+    }
+
+    fn one(&self, number: u32, out: &mut [u8]) -> Result<(), ReadFault> {
+        if self.lay_over(number, out)? {
+            return Ok(());
+        }
+        let offset = u64::from(number - 1) * u64::from(self.geometry.page_size);
+        self.fill(offset, out)
+    }
+
+    fn lay_over(&self, number: u32, out: &mut [u8]) -> Result<bool, ReadFault> {
+        let (Some(wal), Some(offset)) = (&self.wal, self.overlay.get(&number)) else { return Ok(false) };
+        wal.read_exact_at(out, *offset).map_err(|why| match why.kind() {
+            std::io::ErrorKind::UnexpectedEof => ReadFault::Shrunk,
+            _ => ReadFault::Io(*offset, why),
+        })?;
+        self.meter.read.fetch_add(out.len() as u64, Ordering::Relaxed);
+        Ok(true)
+    }
+
+    /// Reads at `offset`; bytes behind the end of a file that was cut before we came are zero.
+    fn fill(&self, offset: u64, out: &mut [u8]) -> Result<(), ReadFault> {
+        let wanted = out.len().min(self.file_length.saturating_sub(offset) as usize);
+        let (there, behind) = out.split_at_mut(wanted);
+        behind.fill(0);
+        self.file.read_exact_at(there, offset).map_err(|why| match why.kind() {
+            std::io::ErrorKind::UnexpectedEof => ReadFault::Shrunk,
+            _ => ReadFault::Io(offset, why),
+        })?;
+        self.meter.read.fetch_add(wanted as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// As `fill`, and drops from the page cache what was not in it before: first asks for what is there without waiting.
+    fn stream(&self, offset: u64, out: &mut [u8]) -> Result<(), ReadFault> {
+        const STEP: usize = 256 * 1024;
+        let mut done = 0;
+        while done < out.len() {
+            let span = STEP.min(out.len() - done);
+            let at = offset + done as u64;
+            let mut cached = 0;
+            if self.may_ask_cache.load(Ordering::Relaxed) && at < self.file_length {
+                let mut slices = [IoSliceMut::new(&mut out[done..done + span])];
+                match rustix::io::preadv2(&self.file, &mut slices, at, ReadWriteFlags::NOWAIT) {
+                    Ok(read) => cached = read,
+                    Err(rustix::io::Errno::AGAIN) => {}
+                    Err(_) => self.may_ask_cache.store(false, Ordering::Relaxed),
+                }
+            }
+            self.meter.cached.fetch_add(cached as u64, Ordering::Relaxed);
+            self.meter.read.fetch_add(cached as u64, Ordering::Relaxed);
+            if cached < span {
+                self.fill(at + cached as u64, &mut out[done + cached..done + span])?;
+                if self.may_ask_cache.load(Ordering::Relaxed) {
+                    let from = (at + cached as u64).next_multiple_of(4096);
+                    let length = (at + span as u64).saturating_sub(from);
+                    if let Some(length) = NonZeroU64::new(length) {
+                        let _ = rustix::fs::fadvise(&self.file, from, Some(length), Advice::DontNeed);
+                    }
+                }
+            }
+            done += span;
+        }
+        Ok(())
+    }
+}
