@@ -129,7 +129,8 @@ impl Contract {
             (fetch(&link).map_err(|why| broken(format!("{link}: {why}")))?, link.clone())
         } else {
             let file = folder.join(&link);
-            let text = std::fs::read(&file).map_err(|why| broken(format!("record schema {}: {why}", file.display())))?;
+            let text =
+                std::fs::read(&file).map_err(|why| broken(format!("record schema {}: {why}", file.display())))?;
             (parse(&text, false).map_err(|why| broken(format!("record schema {link}: {why}")))?, link.clone())
         };
         let folder = folder.join(&place).parent().map(PathBuf::from).unwrap_or_default();
@@ -138,8 +139,7 @@ impl Contract {
 
     /// Reads a contract from the text of a JSON Schema; references to other files are relative to the current folder.
     pub fn parse(name: &str, schema: &[u8], options: &Options) -> Result<Contract, Broken> {
-        let document =
-            parse(schema, false).map_err(|what| Broken { name: name.to_owned(), mistakes: vec![what] })?;
+        let document = parse(schema, false).map_err(|what| Broken { name: name.to_owned(), mistakes: vec![what] })?;
         Contract::build(name, document, None, 0, FilePath::new(""), options)
     }
 
@@ -204,8 +204,19 @@ impl Contract {
         }
         let fingerprint = xxhash_rust::xxh3::xxh3_64_with_seed(schema.to_string().as_bytes(), seed);
         let name = name.to_owned();
-        let contract =
-            Contract { name, schema, draft, envelope, root, foreign, fingerprint, plan, official, reached, formats_asserted };
+        let contract = Contract {
+            name,
+            schema,
+            draft,
+            envelope,
+            root,
+            foreign,
+            fingerprint,
+            plan,
+            official,
+            reached,
+            formats_asserted,
+        };
         contract.check_paths().map_err(broken)?;
         Ok(contract)
     }
@@ -240,7 +251,10 @@ impl Contract {
 
     /// What the states of the paths mean.
     pub(crate) fn meanings(&self) -> impl Iterator<Item = (&Path, &Annotations)> {
-        self.reached.iter().filter(|reached| !reached.annotations.states.is_empty()).map(|reached| (&reached.path, &reached.annotations))
+        self.reached
+            .iter()
+            .filter(|reached| !reached.annotations.states.is_empty())
+            .map(|reached| (&reached.path, &reached.annotations))
     }
 
     /// The regression rules by path: those of the schema, and the envelope's, of which the stricter holds.

@@ -12,7 +12,7 @@ pub(crate) mod matcher;
 pub(crate) mod number;
 pub(crate) mod resolve;
 mod text;
-mod walk;
+pub(crate) mod walk;
 
 use crate::plan::matcher::Matcher;
 use crate::scan::{Engine, Needle};

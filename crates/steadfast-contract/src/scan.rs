@@ -5,7 +5,10 @@
 //! are inside the slice, as the line before it has compared.
 #![cfg_attr(
     target_arch = "x86_64",
-    expect(unsafe_code, reason = "vector loads; measured in docs/benchmarks.md, compared with `portable` by the tests and the fuzz target")
+    expect(
+        unsafe_code,
+        reason = "vector loads; measured in docs/benchmarks.md, compared with `portable` by the tests and the fuzz target"
+    )
 )]
 
 /// How strings are scanned.

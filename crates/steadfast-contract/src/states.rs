@@ -55,7 +55,9 @@ impl State {
             Value::String(text) if text.is_empty() => State::Empty,
             Value::Array(items) if items.is_empty() => State::Empty,
             Value::Object(members) if members.is_empty() => State::Empty,
-            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => State::Populated,
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+                State::Populated
+            }
         }
     }
 
@@ -205,9 +207,11 @@ impl Trie {
         let mut at = Trie::ROOT as usize;
         for step in &path.0 {
             let known = match step {
-                Step::Key(key) => {
-                    self.nodes[at].children.iter().find(|(name, _)| **name == *key.as_bytes()).map_or(0, |(_, child)| *child)
-                }
+                Step::Key(key) => self.nodes[at]
+                    .children
+                    .iter()
+                    .find(|(name, _)| **name == *key.as_bytes())
+                    .map_or(0, |(_, child)| *child),
                 Step::Item => self.nodes[at].items,
                 Step::Free => self.nodes[at].free,
             };

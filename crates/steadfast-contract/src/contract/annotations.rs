@@ -326,7 +326,9 @@ pub(crate) fn regression(value: &Value, root: bool, fail: &mut impl FnMut(String
                     rules.insert(transition, limit);
                 }
             }
-            None => fail(format!("\"{name}\" is no transition; populatedToEmpty, populatedToNull, nullToAbsent, ... are")),
+            None => {
+                fail(format!("\"{name}\" is no transition; populatedToEmpty, populatedToNull, nullToAbsent, ... are"))
+            }
         }
     }
     rules

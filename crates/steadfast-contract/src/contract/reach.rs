@@ -51,7 +51,9 @@ pub(crate) fn annotated(schema: &Value, draft: Draft, mistakes: &mut Vec<String>
             ));
         }
         match reached.iter_mut().find(|known| known.path == path) {
-            Some(known) if watched && known.annotations.states != annotations.states && !annotations.states.is_empty() => {
+            Some(known)
+                if watched && known.annotations.states != annotations.states && !annotations.states.is_empty() =>
+            {
                 if known.annotations.states.is_empty() {
                     known.annotations.states = annotations.states;
                 } else {
@@ -123,17 +125,24 @@ fn children<'a>(
     for (word, value) in members {
         let here = || format!("{pointer}/{}", escape(word));
         match (word.as_str(), value) {
-            ("properties", Value::Object(map)) => found.extend(
-                map.iter().map(|(name, schema)| (schema, Some(Step::Key(name.clone())), format!("{}/{}", here(), escape(name)), false)),
-            ),
+            ("properties", Value::Object(map)) => found.extend(map.iter().map(|(name, schema)| {
+                (schema, Some(Step::Key(name.clone())), format!("{}/{}", here(), escape(name)), false)
+            })),
             ("patternProperties", Value::Object(map)) => found.extend(
-                map.iter().map(|(name, schema)| (schema, Some(Step::Free), format!("{}/{}", here(), escape(name)), false)),
+                map.iter()
+                    .map(|(name, schema)| (schema, Some(Step::Free), format!("{}/{}", here(), escape(name)), false)),
             ),
-            ("additionalProperties" | "unevaluatedProperties", schema) => found.push((schema, Some(Step::Free), here(), false)),
+            ("additionalProperties" | "unevaluatedProperties", schema) => {
+                found.push((schema, Some(Step::Free), here(), false))
+            }
             ("items" | "prefixItems", Value::Array(list)) => found.extend(
-                list.iter().enumerate().map(|(place, schema)| (schema, Some(Step::Item), format!("{}/{place}", here()), false)),
+                list.iter()
+                    .enumerate()
+                    .map(|(place, schema)| (schema, Some(Step::Item), format!("{}/{place}", here()), false)),
             ),
-            ("items" | "additionalItems" | "unevaluatedItems", schema) => found.push((schema, Some(Step::Item), here(), false)),
+            ("items" | "additionalItems" | "unevaluatedItems", schema) => {
+                found.push((schema, Some(Step::Item), here(), false))
+            }
             ("allOf", Value::Array(list)) => found.extend(
                 list.iter().enumerate().map(|(place, schema)| (schema, None, format!("{}/{place}", here()), false)),
             ),
@@ -141,9 +150,8 @@ fn children<'a>(
                 list.iter().enumerate().map(|(place, schema)| (schema, None, format!("{}/{place}", here()), true)),
             ),
             ("if" | "then" | "else", schema) => found.push((schema, None, here(), true)),
-            ("dependentSchemas" | "dependencies", Value::Object(map)) => found.extend(
-                map.iter().map(|(name, schema)| (schema, None, format!("{}/{}", here(), escape(name)), true)),
-            ),
+            ("dependentSchemas" | "dependencies", Value::Object(map)) => found
+                .extend(map.iter().map(|(name, schema)| (schema, None, format!("{}/{}", here(), escape(name)), true))),
             _ => {}
         }
     }
@@ -151,7 +159,13 @@ fn children<'a>(
 }
 
 /// The schema and everything that stands beside it for the same value.
-fn beside<'a>(document: &Document<'a>, draft: Draft, pointer: String, schema: &'a Value, set: &mut Vec<(String, &'a Value)>) {
+fn beside<'a>(
+    document: &Document<'a>,
+    draft: Draft,
+    pointer: String,
+    schema: &'a Value,
+    set: &mut Vec<(String, &'a Value)>,
+) {
     if !schema.is_object() || set.iter().any(|(known, _)| *known == pointer) || set.len() > 1000 {
         return;
     }

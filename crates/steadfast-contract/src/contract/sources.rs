@@ -40,7 +40,9 @@ impl Retrieve for Retriever {
 }
 
 pub(crate) fn refusal(address: &str) -> String {
-    format!("{address}: a remote reference is not followed unless you say --allow-remote; or put a copy beside the contract")
+    format!(
+        "{address}: a remote reference is not followed unless you say --allow-remote; or put a copy beside the contract"
+    )
 }
 
 pub(crate) fn why_not_a_schema(why: &jsonschema::ValidationError<'_>) -> String {

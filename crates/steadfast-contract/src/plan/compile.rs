@@ -196,7 +196,8 @@ impl<'a> Compiler<'a> {
                 let texts: Vec<&[u8]> = values.iter().filter_map(Value::as_str).map(str::as_bytes).collect();
                 node.kinds &= kind::STRING;
                 let rule = node.string.get_or_insert_default();
-                let allowed = |text: &&[u8]| rule.one_of.is_none() || rule.one_of_text.iter().any(|known| **known == **text);
+                let allowed =
+                    |text: &&[u8]| rule.one_of.is_none() || rule.one_of_text.iter().any(|known| **known == **text);
                 let texts: Vec<Box<[u8]>> = texts.into_iter().filter(allowed).map(Into::into).collect();
                 rule.one_of = Some(texts.iter().map(|text| needle(text, b"", b"\"")).collect());
                 rule.one_of_text = texts;
@@ -237,7 +238,9 @@ impl<'a> Compiler<'a> {
         if self.assert_formats && schema.contains_key("format") {
             self.hand_over(node, pointer, "format", kind::STRING);
         }
-        if self.draft == Draft::Seven && ["contentEncoding", "contentMediaType"].iter().any(|word| schema.contains_key(*word)) {
+        if self.draft == Draft::Seven
+            && ["contentEncoding", "contentMediaType"].iter().any(|word| schema.contains_key(*word))
+        {
             self.hand_over(node, pointer, "contentEncoding", kind::STRING);
         }
     }
@@ -310,8 +313,15 @@ impl<'a> Compiler<'a> {
 
     fn objects(&mut self, node: &mut Node, pointer: &str, schema: &'a Map<String, Value>) {
         let words = [
-            "properties", "required", "additionalProperties", "patternProperties", "propertyNames", "minProperties",
-            "maxProperties", "dependentRequired", "dependencies",
+            "properties",
+            "required",
+            "additionalProperties",
+            "patternProperties",
+            "propertyNames",
+            "minProperties",
+            "maxProperties",
+            "dependentRequired",
+            "dependencies",
         ];
         if !words.iter().any(|word| schema.contains_key(*word)) {
             return;
@@ -527,9 +537,10 @@ impl<'a> Compiler<'a> {
         for id in 0..self.nodes.len() {
             for place in 0..self.nodes[id].also.len() {
                 let Also::One { branches, .. } = &self.nodes[id].also[place] else { continue };
-                let apart = branches.iter().enumerate().all(|(left, one)| {
-                    branches[left + 1..].iter().all(|other| disjoint(&self.nodes, *one, *other, 3))
-                });
+                let apart = branches
+                    .iter()
+                    .enumerate()
+                    .all(|(left, one)| branches[left + 1..].iter().all(|other| disjoint(&self.nodes, *one, *other, 3)));
                 if let Also::One { disjoint, .. } = &mut self.nodes[id].also[place] {
                     *disjoint = apart;
                 }
@@ -552,7 +563,10 @@ fn needle(text: &[u8], before: &[u8], after: &[u8]) -> Needle {
 
 /// `serde_json` keeps members sorted; writers keep them in the order of the type, which `required` usually shows.
 /// The order only helps the walk to guess the next key.
-fn in_the_order_of_required<'a>(properties: &'a Map<String, Value>, required: Option<&'a Value>) -> Vec<(&'a str, &'a Value)> {
+fn in_the_order_of_required<'a>(
+    properties: &'a Map<String, Value>,
+    required: Option<&'a Value>,
+) -> Vec<(&'a str, &'a Value)> {
     let mut ordered: Vec<(&str, &Value)> = Vec::with_capacity(properties.len());
     let mut known = std::collections::HashSet::new();
     let named = required.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
@@ -568,5 +582,13 @@ fn in_the_order_of_required<'a>(properties: &'a Map<String, Value>, required: Op
 
 /// A count in a schema: `2` and `2.0` alike.
 fn count(value: &Value) -> Option<usize> {
-    value.as_u64().or_else(|| value.as_f64().filter(|count| count.fract() == 0.0 && *count >= 0.0 && *count < 1e15).map(|count| count as u64)).map(|count| count as usize)
+    value
+        .as_u64()
+        .or_else(|| {
+            value
+                .as_f64()
+                .filter(|count| count.fract() == 0.0 && *count >= 0.0 && *count < 1e15)
+                .map(|count| count as u64)
+        })
+        .map(|count| count as usize)
 }

@@ -15,7 +15,9 @@ pub(crate) fn kinds(nodes: &[Node], id: NodeId, depth: u8) -> u8 {
                 Also::Any(branches) | Also::One { branches, .. } => {
                     branches.iter().fold(0, |union, branch| union | kinds(nodes, *branch, depth - 1))
                 }
-                Also::Not(_) | Also::If { .. } | Also::Dependent(..) | Also::Official(..) | Also::Unknown(_) => kind::ALL,
+                Also::Not(_) | Also::If { .. } | Also::Dependent(..) | Also::Official(..) | Also::Unknown(_) => {
+                    kind::ALL
+                }
             }
     })
 }

@@ -8,7 +8,10 @@ use regex_syntax::hir::{Class, Hir, HirKind, Look};
 #[derive(Debug)]
 pub(crate) enum Matcher {
     /// Anchored at the start.
-    Row { steps: Vec<Step>, to_the_end: bool },
+    Row {
+        steps: Vec<Step>,
+        to_the_end: bool,
+    },
     Regex(regex::Regex),
 }
 
@@ -116,9 +119,7 @@ fn push(hir: &Hir, min: u32, max: u32, steps: &mut Vec<Step>) -> Option<()> {
             push(&repetition.sub, repetition.min, repetition.max.unwrap_or(u32::MAX), steps)
         }
         HirKind::Capture(capture) => push(&capture.sub, min, max, steps),
-        HirKind::Concat(parts) if (min, max) == (1, 1) => {
-            parts.iter().try_for_each(|part| push(part, 1, 1, steps))
-        }
+        HirKind::Concat(parts) if (min, max) == (1, 1) => parts.iter().try_for_each(|part| push(part, 1, 1, steps)),
         HirKind::Empty => Some(()),
         HirKind::Literal(_)
         | HirKind::Class(Class::Bytes(_))

@@ -268,12 +268,15 @@ impl<'a, F: Flaw> Walk<'a, F> {
                     return Ok(None);
                 }
                 let end = self.branch(ANYTHING, from, cursor)?;
-                let value: serde_json::Value =
-                    serde_json::from_slice(&self.text[from..end]).map_err(|_| DontKnow)?;
+                let value: serde_json::Value = serde_json::from_slice(&self.text[from..end]).map_err(|_| DontKnow)?;
                 if self.plan.official[*judge].is_valid(&value) { Ok(Some(end)) } else { Err(DontKnow) }
             }
             Also::Unknown(kinds) => {
-                if first & kinds == 0 { Ok(None) } else { Err(DontKnow) }
+                if first & kinds == 0 {
+                    Ok(None)
+                } else {
+                    Err(DontKnow)
+                }
             }
         }
     }
@@ -431,9 +434,7 @@ impl<'a, F: Flaw> Walk<'a, F> {
         if text.len() < rule.min {
             return Some(false);
         }
-        if (text.len() > max || text.len() < rule.min.saturating_mul(4))
-            && !(rule.min <= 1 && max == usize::MAX)
-        {
+        if (text.len() > max || text.len() < rule.min.saturating_mul(4)) && !(rule.min <= 1 && max == usize::MAX) {
             let length = if self.flaw.makes(Bug::LengthInBytes) { text.len() } else { code_points(text) };
             if length < rule.min || length > max {
                 return Some(false);
@@ -481,7 +482,8 @@ impl<'a, F: Flaw> Walk<'a, F> {
             place += 1;
         }
         let whole_digits = place - start;
-        if whole_digits == 0 || whole_digits > 1 && self.at(start) == b'0' && !self.flaw.makes(Bug::LeadingZeroAccepted) {
+        if whole_digits == 0 || whole_digits > 1 && self.at(start) == b'0' && !self.flaw.makes(Bug::LeadingZeroAccepted)
+        {
             return Err(DontKnow);
         }
         match self.at(place) {
@@ -497,7 +499,13 @@ impl<'a, F: Flaw> Walk<'a, F> {
     }
 
     #[inline]
-    fn fraction(&self, negative: bool, whole_digits: usize, mut value: u64, mut place: usize) -> Result<(Written, usize), Stop> {
+    fn fraction(
+        &self,
+        negative: bool,
+        whole_digits: usize,
+        mut value: u64,
+        mut place: usize,
+    ) -> Result<(Written, usize), Stop> {
         let mut decimals = 0;
         if self.at(place) == b'.' {
             let start = place + 1;
@@ -746,7 +754,11 @@ impl<'a, F: Flaw> Walk<'a, F> {
         let text = self.text;
         let key = &text[start..end];
         if let Some(crowd) = crowd {
-            return if crowd.insert(key) || self.flaw.makes(Bug::UnknownDuplicateUnseen) { Ok(()) } else { Err(DontKnow) };
+            return if crowd.insert(key) || self.flaw.makes(Bug::UnknownDuplicateUnseen) {
+                Ok(())
+            } else {
+                Err(DontKnow)
+            };
         }
         let hash = quick_hash(key);
         let keys = &self.scratch.keys[unknown_from..];
