@@ -1,0 +1,703 @@
+//! The run: blocks of records through judges on several threads, into one tally, in the order of the data.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use crate::finding::{Breach, Finding, Place, Token, cut, spell};
+use crate::freshness;
+use crate::judge::{Desk, Judge, Judged, Verdict};
+use crate::keyed::{Collector, Gathered, Keyed};
+use crate::quarantine::{Quarantine, Whole};
+use crate::read::{self, Block, Blocks, Fault, Input, Progress, Reading, Sort};
+use crate::regression::{self, Earlier, Regression, Rules};
+use crate::states::State;
+use crate::tally::Tally;
+
+/// How to run.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// How to read.
+    pub reading: Reading,
+    /// Threads that judge.
+    pub threads: usize,
+    /// Findings, and keys of a regression, that are kept one by one.
+    pub keep: usize,
+    /// Where bad records go.
+    pub quarantine: Option<PathBuf>,
+    /// Where good records go.
+    pub valid: Option<PathBuf>,
+}
+
+impl Default for Running {
+    fn default() -> Running {
+        Running { reading: Reading::default(), threads: 1, keep: 1000, quarantine: None, valid: None }
+    }
+}
+
+/// What a run found, before it is told.
+#[derive(Debug)]
+pub struct Ran {
+    /// The sums.
+    pub tally: Tally,
+    pub(crate) gathered: Gathered,
+    /// The inputs by number.
+    pub files: Vec<String>,
+    /// Lines before each stretch, by file: only where records are filed by key.
+    bases: Vec<Vec<u64>>,
+    outputs: Outputs,
+}
+
+impl Ran {
+    /// Calls `seen` with every keyed record by fingerprint, key and place; lines are counted from the start of the input.
+    pub(crate) fn keyed(&mut self, mut seen: impl FnMut(Keyed) -> std::io::Result<()>) -> std::io::Result<()> {
+        let bases = &self.bases;
+        self.gathered.merged(|mut entry| {
+            entry.place = resolved(entry.place, bases);
+            seen(entry)
+        })
+    }
+
+    pub(crate) fn merged(tally: Tally, collector: Collector, files: Vec<String>, bases: Vec<Vec<u64>>) -> Ran {
+        Ran { tally, gathered: Gathered::new(vec![collector]), files, bases, outputs: Outputs::default() }
+    }
+
+    /// Compares with an earlier release.
+    pub(crate) fn compare(
+        &mut self,
+        rules: &Rules,
+        earlier: &mut dyn Earlier,
+        paths: &[String],
+        words: &[(Vec<u8>, String)],
+    ) -> std::io::Result<Regression> {
+        let bases = std::mem::take(&mut self.bases);
+        let compared = regression::compare(rules, earlier, paths, words, &mut self.gathered, &bases);
+        self.bases = bases;
+        compared
+    }
+
+    /// Publishes quarantine and good records, each whole or not at all.
+    pub fn publish(&mut self) -> Result<(), String> {
+        let outputs = std::mem::take(&mut self.outputs);
+        if let Some((quarantine, folder)) = outputs.quarantine {
+            quarantine.publish().map_err(|why| format!("{}: {why}; nothing was published", folder.display()))?;
+        }
+        if let Some((valid, file)) = outputs.valid {
+            valid.publish().map_err(|why| format!("{}: {why}; nothing was published", file.display()))?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn resolved(place: Place, bases: &[Vec<u64>]) -> Place {
+    let base = bases.get(place.file as usize).and_then(|stretches| stretches.get(place.stretch as usize));
+    Place { stretch: 0, line: place.line + base.copied().unwrap_or_default(), ..place }
+}
+
+#[derive(Debug, Default)]
+struct Outputs {
+    quarantine: Option<(Quarantine, PathBuf)>,
+    valid: Option<(Whole, PathBuf)>,
+}
+
+/// Judges every record of the inputs.
+pub fn run(judge: &Judge<'_>, inputs: &[Input], running: &Running, progress: &Arc<Progress>) -> Result<Ran, Fault> {
+    let mut outputs = Outputs::default();
+    if let Some(folder) = &running.quarantine {
+        outputs.quarantine = Some((Quarantine::new(folder).map_err(Fault::Usage)?, folder.clone()));
+    }
+    if let Some(file) = &running.valid {
+        outputs.valid = Some((Whole::new(file).map_err(Fault::Usage)?, file.clone()));
+    }
+    let mut state = Sums {
+        keyed: judge.keyed,
+        base: 0,
+        bases: Vec::new(),
+        tally: Tally { states: vec![[0; 4]; judge.trie.watched.len()], ..Tally::default() },
+        outputs,
+        failed: None,
+        keep: running.keep,
+    };
+    let mut collectors = Vec::new();
+    for (number, input) in inputs.iter().enumerate() {
+        state.bases.push(Vec::new());
+        let blocks = read::open(input, &running.reading, judge.contract, progress);
+        let blocks = match blocks {
+            Ok(blocks) => blocks,
+            Err(Fault::Unreadable(why)) => {
+                state.tally.reason(why);
+                continue;
+            }
+            Err(usage) => return Err(usage),
+        };
+        state.base = 0;
+        let file = File { judge, name: input.name(), number: number as u32, running };
+        let blocks = if running.threads <= 1 {
+            file.alone(blocks, &mut state, &mut collectors)?
+        } else {
+            file.together(blocks, &mut state, &mut collectors)?
+        };
+        if let Some(why) = blocks.changed() {
+            state.tally.reason(why);
+        }
+        if let Some(why) = state.failed.take() {
+            return Err(Fault::Unreadable(why));
+        }
+    }
+    Ok(Ran {
+        tally: state.tally,
+        gathered: Gathered::new(collectors),
+        bases: state.bases,
+        files: inputs.iter().map(Input::name).collect(),
+        outputs: state.outputs,
+    })
+}
+
+/// What the blocks' outcomes are added to, in the order of the data.
+struct Sums {
+    keyed: bool,
+    base: u64,
+    bases: Vec<Vec<u64>>,
+    tally: Tally,
+    outputs: Outputs,
+    failed: Option<String>,
+    keep: usize,
+}
+
+impl Sums {
+    fn take(&mut self, outcome: &mut Outcome) {
+        let base = self.base;
+        let mut tally = std::mem::take(&mut outcome.tally);
+        // Blocks come in order: lines can be told right away, and no stretch has to be remembered.
+        let resolve = |place: &mut Place| {
+            place.line += base;
+            place.stretch = 0;
+        };
+        tally.findings.iter_mut().for_each(|finding| resolve(&mut finding.place));
+        tally.groups.values_mut().for_each(|group| resolve(&mut group.first.place));
+        for ((file, _), lines) in std::mem::take(&mut tally.lines) {
+            if self.keyed
+                && let Some(bases) = self.bases.get_mut(file as usize)
+            {
+                bases.push(base);
+            }
+            self.base += lines;
+            tally.lines.insert((file, 0), lines);
+        }
+        self.tally.add(tally, self.keep);
+        let mut told = Vec::new();
+        for (file, finding) in &mut outcome.findings {
+            resolve(&mut finding.place);
+            let line = serde_json::json!({
+                "file": file, "line": finding.place.line + 1, "byte": finding.place.offset, "key": finding.key,
+                "path": finding.path, "keyword": finding.keyword, "expected": finding.expected, "seen": finding.seen,
+                "severity": finding.severity,
+            });
+            let _ = writeln!(told, "{line}");
+        }
+        if let Some((quarantine, folder)) = &mut self.outputs.quarantine
+            && let Err(why) = quarantine.write(&outcome.bad, &told)
+        {
+            self.failed.get_or_insert(format!("{}: {why}; nothing was published", folder.display()));
+        }
+        if let Some((valid, file)) = &mut self.outputs.valid
+            && let Err(why) = valid.write_all(&outcome.good)
+        {
+            self.failed.get_or_insert(format!("{}: {why}; nothing was published", file.display()));
+        }
+    }
+}
+
+/// What one block came to.
+#[derive(Debug, Default)]
+struct Outcome {
+    tally: Tally,
+    bad: Vec<u8>,
+    findings: Vec<(String, Finding)>,
+    good: Vec<u8>,
+}
+
+struct File<'a> {
+    judge: &'a Judge<'a>,
+    name: String,
+    number: u32,
+    running: &'a Running,
+}
+
+impl File<'_> {
+    fn alone(
+        &self,
+        mut blocks: Box<dyn Blocks>,
+        state: &mut Sums,
+        collectors: &mut Vec<Collector>,
+    ) -> Result<Box<dyn Blocks>, Fault> {
+        let mut hand = self.hand(collectors.pop().unwrap_or_default());
+        let mut block = Block::default();
+        let end = loop {
+            match blocks.next(&mut block) {
+                Ok(true) => {
+                    let mut outcome = hand.block(&block);
+                    state.take(&mut outcome);
+                    if state.failed.is_some() {
+                        break Ok(());
+                    }
+                }
+                Ok(false) => break Ok(()),
+                Err(Fault::Unreadable(why)) => {
+                    state.tally.reason(why);
+                    break Ok(());
+                }
+                Err(usage) => break Err(usage),
+            }
+        };
+        if let Some(why) = hand.failed.take() {
+            state.failed.get_or_insert(why);
+        }
+        collectors.push(hand.collector);
+        end.map(|()| blocks)
+    }
+
+    /// Each thread reads a block into its own cache and judges it there; outcomes are put back in order here.
+    fn together(
+        &self,
+        blocks: Box<dyn Blocks>,
+        state: &mut Sums,
+        collectors: &mut Vec<Collector>,
+    ) -> Result<Box<dyn Blocks>, Fault> {
+        let threads = self.running.threads;
+        let shared = Mutex::new((blocks, None::<Fault>, 0_u64));
+        let (sender, outcomes) = sync_channel::<(u64, Outcome)>(threads * 2);
+        let mut hands: Vec<Hand<'_, '_>> =
+            (0..threads).map(|_| self.hand(collectors.pop().unwrap_or_default())).collect();
+        std::thread::scope(|scope| {
+            for hand in &mut hands {
+                let (sender, shared) = (sender.clone(), &shared);
+                let work = move || {
+                    let mut block = Block::default();
+                    loop {
+                        let number = {
+                            let Ok(mut guard) = shared.lock() else { return };
+                            let (blocks, fault, number) = &mut *guard;
+                            if fault.is_some() {
+                                return;
+                            }
+                            match blocks.next(&mut block) {
+                                Ok(true) => {}
+                                Ok(false) => return,
+                                Err(why) => {
+                                    *fault = Some(why);
+                                    return;
+                                }
+                            }
+                            *number += 1;
+                            *number - 1
+                        };
+                        let outcome = hand.block(&block);
+                        if sender.send((number, outcome)).is_err() {
+                            return;
+                        }
+                    }
+                };
+                // A judge of 127 levels wants more than the two megabytes of a thread.
+                let spawned = std::thread::Builder::new().stack_size(16 << 20).spawn_scoped(scope, work);
+                if let Err(why) = spawned {
+                    state.failed.get_or_insert(format!("cannot start a thread: {why}"));
+                }
+            }
+            drop(sender);
+            let mut waiting: BTreeMap<u64, Outcome> = BTreeMap::new();
+            let mut due = 0;
+            for (number, outcome) in outcomes {
+                waiting.insert(number, outcome);
+                while let Some(mut outcome) = waiting.remove(&due) {
+                    state.take(&mut outcome);
+                    due += 1;
+                }
+            }
+        });
+        for mut hand in hands {
+            if let Some(why) = hand.failed.take() {
+                state.failed.get_or_insert(why);
+            }
+            collectors.push(hand.collector);
+        }
+        let (blocks, fault, _) = shared.into_inner().map_err(|_| Fault::Unreadable("a judge panicked".to_owned()))?;
+        match fault {
+            Some(Fault::Unreadable(why)) => state.tally.reason(why),
+            Some(usage) => return Err(usage),
+            None => {}
+        }
+        Ok(blocks)
+    }
+
+    fn hand(&self, collector: Collector) -> Hand<'_, '_> {
+        Hand { file: self, desk: self.judge.desk(), collector, key: Vec::new(), word: Vec::new(), failed: None }
+    }
+}
+
+/// One thread's judging.
+struct Hand<'f, 'j> {
+    file: &'f File<'j>,
+    desk: Desk,
+    collector: Collector,
+    key: Vec<u8>,
+    word: Vec<u8>,
+    failed: Option<String>,
+}
+
+impl Hand<'_, '_> {
+    fn block(&mut self, block: &Block) -> Outcome {
+        let mut outcome = Outcome::default();
+        let translated = !block.rows.is_empty();
+        let text = if translated { &block.rows } else { &block.bytes };
+        let lines = memchr::memchr_iter(b'\n', text).count() as u64 + block.head_lines;
+        outcome.tally.lines.insert((self.file.number, block.stretch), lines);
+        outcome.tally.bytes = text.len() as u64;
+        outcome.tally.states = vec![[0; 4]; self.file.judge.trie.watched.len()];
+        match &block.sort {
+            Sort::Lines => self.lines(block, &mut outcome),
+            Sort::Units(units) => {
+                for unit in units {
+                    let record = &block.bytes[unit.start..unit.end];
+                    let raw = match unit.row {
+                        Some((start, end)) => &block.rows[start..end],
+                        None => record,
+                    };
+                    let place =
+                        Place { file: self.file.number, stretch: block.stretch, line: unit.line, offset: unit.offset };
+                    match &unit.fault {
+                        Some(fault) => {
+                            let keyword = if unit.row.is_some() { "csv" } else { "json" };
+                            outcome.tally.records += 1;
+                            let seen = cut(&String::from_utf8_lossy(raw), 60);
+                            self.bad(vec![Breach::of_text(keyword, fault, &seen)], None, raw, place, &mut outcome);
+                        }
+                        None => {
+                            let valid_text = simdutf8::basic::from_utf8(record).is_ok();
+                            let behind = self.file.judge.fast(&mut self.desk, record, 0, false, valid_text);
+                            let fast = behind.is_some();
+                            self.record(record, raw, place, fast, block.last, &mut outcome);
+                        }
+                    }
+                }
+            }
+            Sort::Oversized { first, last } => self.oversized(block, *first, *last, &mut outcome),
+        }
+        outcome
+    }
+
+    fn lines(&mut self, block: &Block, outcome: &mut Outcome) {
+        let text = &block.bytes[..];
+        let valid_text = simdutf8::basic::from_utf8(text).is_ok();
+        let mut at = 0;
+        let mut line = 0;
+        while at < text.len() {
+            let place =
+                Place { file: self.file.number, stretch: block.stretch, line, offset: block.offset + at as u64 };
+            line += 1;
+            if let Some(end) = self.file.judge.fast(&mut self.desk, text, at, true, valid_text) {
+                self.record(&text[at..end], &text[at..end], place, true, false, outcome);
+                at = end + 1;
+                continue;
+            }
+            let end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |found| at + found);
+            let record = &text[at..end];
+            let unfinished = end == text.len() && block.last;
+            let fast = !valid_text
+                && simdutf8::basic::from_utf8(record).is_ok()
+                && self.file.judge.fast(&mut self.desk, record, 0, false, true).is_some();
+            at = end + 1;
+            if record.trim_ascii().is_empty() {
+                outcome.tally.blank += 1;
+                continue;
+            }
+            self.record(record, record, place, fast, unfinished, outcome);
+        }
+    }
+
+    /// `fast`: the plan has accepted the record, and the desk holds its facts, with places in `text`.
+    fn record(&mut self, record: &[u8], raw: &[u8], place: Place, fast: bool, unfinished: bool, outcome: &mut Outcome) {
+        if raw.len() > self.file.running.reading.max_record {
+            self.too_long(raw, place, outcome);
+            return;
+        }
+        outcome.tally.records += 1;
+        if fast {
+            self.good(record, raw, place, None, outcome);
+            return;
+        }
+        let judged = self.file.judge.slow(&mut self.desk, record);
+        outcome.tally.slow += u64::from(judged.slow);
+        if judged.cut_short && unfinished {
+            outcome.tally.unsure += 1;
+            let name = &self.file.name;
+            outcome.tally.reason(format!("{name}: the last record is cut short (byte {})", place.offset));
+            return;
+        }
+        match judged.verdict {
+            Verdict::Good => self.good(record, raw, place, Some(&judged), outcome),
+            Verdict::Unsure(ref why) => {
+                outcome.tally.unsure += 1;
+                outcome.tally.reason(format!("{}: {why}", self.file.name));
+                self.note_facts(record, place, Some(&judged), outcome);
+            }
+            Verdict::Warned(ref breaches) => {
+                let findings = self.findings(breaches, Some(&judged), place);
+                outcome.tally.warned += 1;
+                outcome.tally.note(findings, self.file.running.keep);
+                self.good(record, raw, place, Some(&judged), outcome);
+            }
+            Verdict::Bad(ref breaches) => {
+                self.note_facts(record, place, Some(&judged), outcome);
+                self.bad(breaches.clone(), Some(&judged), raw, place, outcome);
+            }
+        }
+    }
+
+    fn good(&mut self, record: &[u8], raw: &[u8], place: Place, judged: Option<&Judged>, outcome: &mut Outcome) {
+        if self.file.running.valid.is_some() {
+            outcome.good.extend_from_slice(raw);
+            if !raw.ends_with(b"\n") {
+                outcome.good.push(b'\n');
+            }
+        }
+        self.note_facts(record, place, judged, outcome);
+    }
+
+    fn bad(&mut self, breaches: Vec<Breach>, judged: Option<&Judged>, raw: &[u8], place: Place, outcome: &mut Outcome) {
+        outcome.tally.bad += 1;
+        let critical = breaches.iter().any(|breach| breach.severity == crate::finding::Severity::Critical);
+        outcome.tally.critical += u64::from(critical);
+        let findings = self.findings(&breaches, judged, place);
+        if self.file.running.quarantine.is_some() {
+            outcome.bad.extend_from_slice(raw);
+            if !raw.ends_with(b"\n") {
+                outcome.bad.push(b'\n');
+            }
+            outcome.findings.extend(findings.iter().map(|finding| (self.file.name.clone(), finding.clone())));
+        }
+        outcome.tally.note(findings, self.file.running.keep);
+    }
+
+    fn findings(&mut self, breaches: &[Breach], judged: Option<&Judged>, place: Place) -> Vec<Finding> {
+        let key = judged.and_then(|judged| judged.read.as_ref()).and_then(|read| {
+            let mut key = Vec::new();
+            key_of_values(&read.keys, &mut key).then(|| cut(&String::from_utf8_lossy(&key), 80))
+        });
+        breaches
+            .iter()
+            .map(|breach| {
+                // The pattern of a path below a key that the schema does not name ends there.
+                let pattern = match (breach.keyword.as_str(), breach.path.split_last()) {
+                    ("additionalProperties" | "unevaluatedProperties", Some((Token::Key(name), above))) => {
+                        let above = self.file.judge.place(&mut self.desk, above).0.clone();
+                        above.with(crate::states::Step::Key(name.clone())).to_string()
+                    }
+                    _ => self.file.judge.place(&mut self.desk, &breach.path).0.to_string(),
+                };
+                Finding {
+                    place,
+                    key: key.clone(),
+                    path: spell(&breach.path),
+                    pattern,
+                    keyword: breach.keyword.clone(),
+                    expected: breach.expected.clone(),
+                    seen: breach.seen.clone(),
+                    seen_kind: breach.seen_kind.clone(),
+                    severity: breach.severity,
+                }
+            })
+            .collect()
+    }
+
+    /// Counts states and times, and files the record by its key.
+    fn note_facts(&mut self, record: &[u8], place: Place, judged: Option<&Judged>, outcome: &mut Outcome) {
+        let judge = self.file.judge;
+        for (watch, mask) in self.desk.facts.masks.iter().enumerate() {
+            for state in State::ALL {
+                outcome.tally.states[watch][state as usize] += u64::from(mask >> state as u8 & 1);
+            }
+        }
+        if judge.timed {
+            let text = match judged {
+                Some(judged) => judged.read.as_ref().and_then(|read| match &read.freshness {
+                    Some(Value::String(text)) => Some(text.clone()),
+                    _ => None,
+                }),
+                None => self.fact(record, self.desk.facts.freshness),
+            };
+            match text.as_deref().and_then(freshness::seconds) {
+                Some(seconds) => {
+                    let times = &mut outcome.tally.times;
+                    times.newest = times.newest.max(Some(seconds));
+                    times.oldest = Some(times.oldest.map_or(seconds, |oldest| oldest.min(seconds)));
+                }
+                None => outcome.tally.times.without += 1,
+            }
+        }
+        if !judge.keyed {
+            return;
+        }
+        self.key.clear();
+        self.word.clear();
+        for watch in &judge.followed {
+            self.word.push(State::of_mask(self.desk.facts.masks[*watch]) as u8);
+        }
+        let has_key = match judged {
+            Some(judged) => match &judged.read {
+                Some(read) => {
+                    if let Some(Value::String(who)) = &read.attribution {
+                        self.word.extend_from_slice(who.as_bytes());
+                    }
+                    let mut key = std::mem::take(&mut self.key);
+                    let has = key_of_values(&read.keys, &mut key);
+                    self.key = key;
+                    has
+                }
+                // No JSON, no key: told as a finding already.
+                None => return,
+            },
+            None => {
+                if let Some((start, end)) = self.desk.facts.attribution
+                    && let [b'"', inside @ .., b'"'] = self.raw(record, start, end)
+                {
+                    match plain(inside) {
+                        Some(inside) => self.word.extend_from_slice(inside),
+                        None => {
+                            let who: String = serde_json::from_slice(self.raw(record, start, end)).unwrap_or_default();
+                            self.word.extend_from_slice(who.as_bytes());
+                        }
+                    }
+                }
+                let places = std::mem::take(&mut self.desk.facts.keys);
+                let mut key = std::mem::take(&mut self.key);
+                let has = places.iter().enumerate().all(|(number, place)| {
+                    place.is_some_and(|(start, end)| {
+                        if number > 0 {
+                            key.push(0x1f);
+                        }
+                        key_of_text(self.raw(record, start, end), &mut key)
+                    })
+                });
+                self.key = key;
+                self.desk.facts.keys = places;
+                has
+            }
+        };
+        if !has_key {
+            outcome.tally.keyless += 1;
+            let paths: Vec<String> = judge.contract.key().iter().map(ToString::to_string).collect();
+            let finding = Finding {
+                place,
+                key: None,
+                path: paths.join(", "),
+                pattern: paths.join(", "),
+                keyword: "x-key".to_owned(),
+                expected: "a key: text or a number".to_owned(),
+                seen: "none".to_owned(),
+                seen_kind: "absent".to_owned(),
+                severity: crate::finding::Severity::Error,
+            };
+            outcome.tally.note(vec![finding], self.file.running.keep);
+            return;
+        }
+        if let Err(why) = self.collector.push(&self.key, &self.word, place) {
+            self.failed.get_or_insert(format!("the keys cannot be kept in a temporary file: {why}"));
+        }
+    }
+
+    /// A noted value: places are in the text that was walked, of which `record` is a part.
+    fn raw<'r>(&self, record: &'r [u8], start: usize, end: usize) -> &'r [u8] {
+        let base = self.desk.base;
+        record.get(start - base..end - base).unwrap_or_default()
+    }
+
+    fn fact(&self, record: &[u8], place: Option<(usize, usize)>) -> Option<String> {
+        let (start, end) = place?;
+        serde_json::from_slice(self.raw(record, start, end)).ok()
+    }
+
+    /// A record that is longer than is judged passes by in pieces.
+    fn oversized(&mut self, block: &Block, first: bool, last: bool, outcome: &mut Outcome) {
+        if self.file.running.quarantine.is_some() {
+            outcome.bad.extend_from_slice(&block.bytes);
+            if last && !block.bytes.ends_with(b"\n") {
+                outcome.bad.push(b'\n');
+            }
+        }
+        if !first {
+            return;
+        }
+        let place = Place { file: self.file.number, stretch: block.stretch, line: 0, offset: block.offset };
+        let pieces = std::mem::take(&mut outcome.bad);
+        self.too_long(b"", place, outcome);
+        // The bytes are the pieces themselves.
+        outcome.bad = pieces;
+    }
+
+    fn too_long(&mut self, raw: &[u8], place: Place, outcome: &mut Outcome) {
+        outcome.tally.records += 1;
+        outcome.tally.oversized += 1;
+        let limit = self.file.running.reading.max_record;
+        let breach =
+            Breach::of_text("maxRecord", &format!("a record of at most {limit} bytes; not judged"), "a longer one");
+        self.bad(vec![breach], None, raw, place, outcome);
+    }
+}
+
+fn plain(inside: &[u8]) -> Option<&[u8]> {
+    (!inside.contains(&b'\\')).then_some(inside)
+}
+
+/// A key as text: a string's inside, a number as it is written.
+fn key_of_text(raw: &[u8], key: &mut Vec<u8>) -> bool {
+    match raw {
+        [b'"', inside @ .., b'"'] => {
+            match plain(inside) {
+                Some(inside) => key.extend_from_slice(inside),
+                None => match serde_json::from_slice::<String>(raw) {
+                    Ok(text) => key.extend_from_slice(text.as_bytes()),
+                    Err(_) => return false,
+                },
+            }
+            true
+        }
+        [b'-' | b'0'..=b'9', ..] => {
+            // 1, 1.0 and 1e0 are one key.
+            match serde_json::from_slice::<Value>(raw) {
+                Ok(value) => key_of_value(&value, key),
+                Err(_) => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+fn key_of_value(value: &Value, key: &mut Vec<u8>) -> bool {
+    match value {
+        Value::String(text) => key.extend_from_slice(text.as_bytes()),
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 9e15);
+            match whole {
+                Some(whole) => key.extend_from_slice((whole as i64).to_string().as_bytes()),
+                None => key.extend_from_slice(number.to_string().as_bytes()),
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return false,
+    }
+    true
+}
+
+fn key_of_values(values: &[Option<Value>], key: &mut Vec<u8>) -> bool {
+    !values.is_empty()
+        && values.iter().enumerate().all(|(number, value)| {
+            if number > 0 {
+                key.push(0x1f);
+            }
+            value.as_ref().is_some_and(|value| key_of_value(value, key))
+        })
+}

@@ -1,0 +1,249 @@
+//! From places in a schema to paths in records, and back.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use crate::contract::annotations::{self, Annotations};
+use crate::draft::Draft;
+use crate::finding::Token;
+use crate::plan::matcher::Matcher;
+use crate::plan::resolve::Document;
+use crate::states::{Path, State, Step};
+use crate::subschemas::escape;
+
+/// An annotated schema, and the path of the values that it stands for.
+#[derive(Debug)]
+pub(crate) struct Reached {
+    pub(crate) path: Path,
+    pub(crate) annotations: Annotations,
+}
+
+/// Paths that a schema may open into before it is refused.
+const MANY: usize = 50_000;
+
+/// Every annotated schema by path. Mistakes: a watched path without an end, and meanings that depend on a branch.
+pub(crate) fn annotated(schema: &Value, draft: Draft, mistakes: &mut Vec<String>) -> Vec<Reached> {
+    let mut walk = Walk {
+        document: Document::new(schema, draft),
+        draft,
+        open: Vec::new(),
+        endless: HashSet::new(),
+        found: Vec::new(),
+        steps: 0,
+    };
+    walk.visit(String::new(), schema, &Path::default(), false);
+    let Walk { endless, found, steps, .. } = walk;
+    if steps > MANY {
+        mistakes.push(format!("the schema opens into more than {MANY} paths: their states cannot be watched"));
+    }
+    let mut reached: Vec<Reached> = Vec::new();
+    for (path, annotations, pointers, branch) in found {
+        let watched = !annotations.states.is_empty() || annotations.regression.is_some();
+        if watched && pointers.iter().any(|pointer| endless.contains(pointer)) {
+            mistakes.push(format!(
+                "{path}: x-states and x-regression stand inside a definition that contains itself; such a path has no end"
+            ));
+        }
+        if branch && annotations.states.contains_key(&State::Absent) {
+            mistakes.push(format!(
+                "{path}: x-states.absent stands inside a branch (oneOf, anyOf, if): say `required` in that branch instead"
+            ));
+        }
+        match reached.iter_mut().find(|known| known.path == path) {
+            Some(known)
+                if watched && known.annotations.states != annotations.states && !annotations.states.is_empty() =>
+            {
+                if known.annotations.states.is_empty() {
+                    known.annotations.states = annotations.states;
+                } else {
+                    mistakes.push(format!("{path}: two schemas stand for this path, and their x-states differ"));
+                }
+            }
+            Some(known) => {
+                known.annotations.regression = known.annotations.regression.take().or(annotations.regression);
+                known.annotations.on_invalid = known.annotations.on_invalid.take().or(annotations.on_invalid);
+            }
+            None => reached.push(Reached { path, annotations }),
+        }
+    }
+    mistakes.sort();
+    mistakes.dedup();
+    reached
+}
+
+struct Walk<'a> {
+    document: Document<'a>,
+    draft: Draft,
+    open: Vec<String>,
+    endless: HashSet<String>,
+    found: Vec<(Path, Annotations, Vec<String>, bool)>,
+    steps: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn visit(&mut self, pointer: String, schema: &'a Value, path: &Path, branch: bool) {
+        let Some(members) = schema.as_object() else { return };
+        self.steps += 1;
+        if self.steps > MANY {
+            return;
+        }
+        if let Some(from) = self.open.iter().position(|open| *open == pointer) {
+            self.endless.extend(self.open[from..].iter().cloned());
+            return;
+        }
+        self.open.push(pointer.clone());
+        let annotations = annotations::read(members, &pointer, &mut Vec::new(), &mut Vec::new());
+        if annotations != Annotations::default() {
+            self.found.push((path.clone(), annotations, self.open.clone(), branch));
+        }
+        for (child, step, pointer, in_branch) in children(&self.document, self.draft, &pointer, schema) {
+            let path = step.map_or_else(|| path.clone(), |step| path.with(step));
+            self.visit(pointer, child, &path, branch || in_branch);
+        }
+        self.open.pop();
+    }
+}
+
+/// The schemas below (`Some` step) or beside (`None`) one, with their pointers, and whether they hold in some cases only.
+fn children<'a>(
+    document: &Document<'a>,
+    draft: Draft,
+    pointer: &str,
+    schema: &'a Value,
+) -> Vec<(&'a Value, Option<Step>, String, bool)> {
+    let mut found = Vec::new();
+    let Some(members) = schema.as_object() else { return found };
+    if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+        if let Some((target, schema)) = document.resolve(reference) {
+            found.push((schema, None, target, false));
+        }
+        if draft == Draft::Seven {
+            return found;
+        }
+    }
+    for (word, value) in members {
+        let here = || format!("{pointer}/{}", escape(word));
+        match (word.as_str(), value) {
+            ("properties", Value::Object(map)) => found.extend(map.iter().map(|(name, schema)| {
+                (schema, Some(Step::Key(name.clone())), format!("{}/{}", here(), escape(name)), false)
+            })),
+            ("patternProperties", Value::Object(map)) => found.extend(
+                map.iter()
+                    .map(|(name, schema)| (schema, Some(Step::Free), format!("{}/{}", here(), escape(name)), false)),
+            ),
+            ("additionalProperties" | "unevaluatedProperties", schema) => {
+                found.push((schema, Some(Step::Free), here(), false))
+            }
+            ("items" | "prefixItems", Value::Array(list)) => found.extend(
+                list.iter()
+                    .enumerate()
+                    .map(|(place, schema)| (schema, Some(Step::Item), format!("{}/{place}", here()), false)),
+            ),
+            ("items" | "additionalItems" | "unevaluatedItems", schema) => {
+                found.push((schema, Some(Step::Item), here(), false))
+            }
+            ("allOf", Value::Array(list)) => found.extend(
+                list.iter().enumerate().map(|(place, schema)| (schema, None, format!("{}/{place}", here()), false)),
+            ),
+            ("anyOf" | "oneOf", Value::Array(list)) => found.extend(
+                list.iter().enumerate().map(|(place, schema)| (schema, None, format!("{}/{place}", here()), true)),
+            ),
+            ("if" | "then" | "else", schema) => found.push((schema, None, here(), true)),
+            ("dependentSchemas" | "dependencies", Value::Object(map)) => found
+                .extend(map.iter().map(|(name, schema)| (schema, None, format!("{}/{}", here(), escape(name)), true))),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The schema and everything that stands beside it for the same value.
+fn beside<'a>(
+    document: &Document<'a>,
+    draft: Draft,
+    pointer: String,
+    schema: &'a Value,
+    set: &mut Vec<(String, &'a Value)>,
+) {
+    if !schema.is_object() || set.iter().any(|(known, _)| *known == pointer) || set.len() > 1000 {
+        return;
+    }
+    set.push((pointer.clone(), schema));
+    for (child, step, pointer, _) in children(document, draft, &pointer, schema) {
+        if step.is_none() {
+            beside(document, draft, pointer, child, set);
+        }
+    }
+}
+
+/// Where one step leads from a set of schemas; and whether the step has a name of its own there.
+fn below<'a>(
+    document: &Document<'a>,
+    draft: Draft,
+    from: &[(String, &'a Value)],
+    step: &Step,
+) -> (Vec<(String, &'a Value)>, bool) {
+    let mut set = Vec::new();
+    let mut named = false;
+    for (pointer, schema) in from {
+        let children = children(document, draft, pointer, schema);
+        let own = children.iter().any(|(_, there, _, _)| there.as_ref() == Some(step) && matches!(step, Step::Key(_)));
+        named |= own;
+        for (child, there, pointer, _) in children {
+            let leads = match (step, &there) {
+                (Step::Key(key), Some(Step::Key(name))) => key == name,
+                (Step::Key(key), Some(Step::Free)) => match pointer.rsplit_once("/patternProperties/") {
+                    Some((_, pattern)) => {
+                        let pattern = pattern.replace("~1", "/").replace("~0", "~");
+                        Matcher::new(&pattern).is_some_and(|matcher| matcher.matches(key))
+                    }
+                    None => !own,
+                },
+                (Step::Item, Some(Step::Item)) | (Step::Free, Some(Step::Free)) => true,
+                _ => false,
+            };
+            if leads {
+                beside(document, draft, pointer, child, &mut set);
+            }
+        }
+    }
+    (set, named)
+}
+
+/// The schemas for the values at a path pattern.
+pub(crate) fn schemas_at<'a>(schema: &'a Value, draft: Draft, path: &[Step]) -> Vec<(String, &'a Value)> {
+    let document = Document::new(schema, draft);
+    let mut set = Vec::new();
+    beside(&document, draft, String::new(), schema, &mut set);
+    for step in path {
+        set = below(&document, draft, &set, step).0;
+    }
+    set
+}
+
+/// The annotations for the value at a path, and the path with `[]` and `{*}`.
+pub(crate) fn at(schema: &Value, draft: Draft, path: &[Token]) -> (Path, Vec<Annotations>) {
+    let document = Document::new(schema, draft);
+    let mut set = Vec::new();
+    beside(&document, draft, String::new(), schema, &mut set);
+    let mut pattern = Path::default();
+    for token in path {
+        let step = match token {
+            Token::Key(key) => Step::Key(key.clone()),
+            Token::Index(_) => Step::Item,
+        };
+        let (next, named) = below(&document, draft, &set, &step);
+        // A key that the schema does not name is free, so that findings of a thousand of them are one group.
+        let free = matches!(step, Step::Key(_)) && !named && !next.is_empty();
+        pattern = pattern.with(if free { Step::Free } else { step });
+        set = next;
+    }
+    let annotations = set
+        .iter()
+        .filter_map(|(pointer, schema)| {
+            schema.as_object().map(|members| annotations::read(members, pointer, &mut Vec::new(), &mut Vec::new()))
+        })
+        .collect();
+    (pattern, annotations)
+}

@@ -1,0 +1,64 @@
+//! Where the parts of a contract come from: files beside it, and remote addresses only when asked for.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jsonschema::{Retrieve, Uri};
+use serde_json::Value;
+
+/// Gets the JSON document at an `http` or `https` address.
+pub type Fetch = Arc<dyn Fn(&str) -> Result<Value, String> + Send + Sync>;
+
+pub(crate) struct Retriever {
+    folder: PathBuf,
+    remote: Option<Fetch>,
+}
+
+impl Retriever {
+    pub(crate) fn new(folder: &Path, remote: Option<Fetch>) -> Retriever {
+        Retriever { folder: folder.to_owned(), remote }
+    }
+}
+
+impl Retrieve for Retriever {
+    fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        let address = uri.as_str();
+        match uri.scheme().as_str() {
+            "http" | "https" => match &self.remote {
+                Some(fetch) => fetch(address).map_err(Into::into),
+                None => Err(refusal(address).into()),
+            },
+            // A schema without an $id: its references are files beside it.
+            "json-schema" => {
+                let file = self.folder.join(uri.path().as_str().trim_start_matches('/'));
+                let text = std::fs::read(&file).map_err(|why| format!("{}: {why}", file.display()))?;
+                Ok(serde_json::from_slice(&text).map_err(|why| format!("{}: {why}", file.display()))?)
+            }
+            other => Err(format!("{address}: references by {other} are not followed").into()),
+        }
+    }
+}
+
+pub(crate) fn refusal(address: &str) -> String {
+    format!(
+        "{address}: a remote reference is not followed unless you say --allow-remote; or put a copy beside the contract"
+    )
+}
+
+pub(crate) fn why_not_a_schema(why: &jsonschema::ValidationError<'_>) -> String {
+    use jsonschema::error::ValidationErrorKind;
+    match why.kind() {
+        ValidationErrorKind::Referencing(why) => {
+            let mut text = why.to_string();
+            let mut source = std::error::Error::source(why);
+            while let Some(cause) = source {
+                if !text.contains(&cause.to_string()) {
+                    text = format!("{text}: {cause}");
+                }
+                source = cause.source();
+            }
+            format!("a reference leads nowhere: {text}")
+        }
+        _ => format!("not a JSON Schema: #{}: {why}", why.instance_path()),
+    }
+}

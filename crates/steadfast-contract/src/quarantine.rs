@@ -1,0 +1,144 @@
+//! Bad records, byte for byte, and what is wrong with them, beside the good ones. Nothing is published before everything
+//! is written: a half-written quarantine is worse than none.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Files of a quarantine.
+pub(crate) const RECORDS: &str = "records.jsonl";
+/// See [`RECORDS`].
+pub(crate) const FINDINGS: &str = "findings.jsonl";
+
+/// A quarantine that is being filled.
+#[derive(Debug)]
+pub(crate) struct Quarantine {
+    folder: PathBuf,
+    staged: PathBuf,
+    records: BufWriter<File>,
+    findings: BufWriter<File>,
+    published: bool,
+}
+
+impl Quarantine {
+    /// The folder must not exist, be empty, or hold a quarantine.
+    pub(crate) fn new(folder: &Path) -> Result<Quarantine, String> {
+        if let Ok(there) = fs::read_dir(folder) {
+            for entry in there.flatten() {
+                if entry.file_name() != RECORDS && entry.file_name() != FINDINGS {
+                    return Err(format!(
+                        "{}: holds {}, which is not from a quarantine: name a folder of its own",
+                        folder.display(),
+                        entry.file_name().display()
+                    ));
+                }
+            }
+        } else if folder.exists() {
+            return Err(format!("{}: is not a folder", folder.display()));
+        }
+        let name = folder.file_name().ok_or_else(|| format!("{}: is no name for a folder", folder.display()))?;
+        let staged = folder.with_file_name(format!(".{}.{}", name.display(), std::process::id()));
+        let start = || -> io::Result<(File, File)> {
+            fs::create_dir_all(&staged)?;
+            Ok((File::create(staged.join(RECORDS))?, File::create(staged.join(FINDINGS))?))
+        };
+        let (records, findings) = start().map_err(|why| {
+            let _ = fs::remove_dir_all(&staged);
+            format!("{}: cannot be made: {why}", folder.display())
+        })?;
+        Ok(Quarantine {
+            folder: folder.to_owned(),
+            staged,
+            records: BufWriter::new(records),
+            findings: BufWriter::new(findings),
+            published: false,
+        })
+    }
+
+    pub(crate) fn write(&mut self, records: &[u8], findings: &[u8]) -> io::Result<()> {
+        self.records.write_all(records)?;
+        self.findings.write_all(findings)
+    }
+
+    /// Puts the whole folder in its place in one step.
+    pub(crate) fn publish(mut self) -> io::Result<()> {
+        for file in [&mut self.records, &mut self.findings] {
+            file.flush()?;
+            file.get_ref().sync_all()?;
+        }
+        if self.folder.exists() {
+            swap(&self.staged, &self.folder)?;
+            fs::remove_dir_all(&self.staged)?;
+        } else {
+            fs::rename(&self.staged, &self.folder)?;
+        }
+        self.published = true;
+        Ok(())
+    }
+}
+
+impl Drop for Quarantine {
+    fn drop(&mut self) {
+        if !self.published {
+            let _ = fs::remove_dir_all(&self.staged);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn swap(staged: &Path, folder: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, staged, CWD, folder, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(()),
+        // A file system that cannot exchange: one file after the other.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => one_by_one(staged, folder),
+        Err(why) => Err(why.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn swap(staged: &Path, folder: &Path) -> io::Result<()> {
+    one_by_one(staged, folder)
+}
+
+fn one_by_one(staged: &Path, folder: &Path) -> io::Result<()> {
+    fs::rename(staged.join(RECORDS), folder.join(RECORDS))?;
+    fs::rename(staged.join(FINDINGS), folder.join(FINDINGS))
+}
+
+/// A file that appears whole or not at all.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    target: PathBuf,
+    out: BufWriter<tempfile::NamedTempFile>,
+}
+
+impl Whole {
+    pub(crate) fn new(target: &Path) -> Result<Whole, String> {
+        let folder = match target.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let file = tempfile::Builder::new()
+            .prefix(".steadfast-")
+            .tempfile_in(folder)
+            .map_err(|why| format!("{}: cannot be made: {why}", target.display()))?;
+        Ok(Whole { target: target.to_owned(), out: BufWriter::new(file) })
+    }
+
+    pub(crate) fn publish(self) -> io::Result<()> {
+        let file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.as_file().sync_all()?;
+        file.persist(&self.target).map(drop).map_err(|why| why.error)
+    }
+}
+
+impl Write for Whole {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
