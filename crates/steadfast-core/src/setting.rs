@@ -158,7 +158,14 @@ pub struct Problems(Vec<Problem>);
 impl Problems {
     /// Notes one more problem.
     pub fn add(&mut self, span: Span, what: impl Into<String>, why: impl Into<String>) {
-        self.0.push(Problem { span, what: what.into(), why: why.into(), suggestion: None, related: Vec::new(), masked: false });
+        self.0.push(Problem {
+            span,
+            what: what.into(),
+            why: why.into(),
+            suggestion: None,
+            related: Vec::new(),
+            masked: false,
+        });
     }
 
     /// Notes one more problem with what to write instead.

@@ -2,8 +2,8 @@
 
 mod commands;
 mod demo;
-mod project_file;
 mod live;
+mod project_file;
 mod project_file;
 mod registry;
 mod render;

@@ -111,6 +111,7 @@ pub(crate) struct Nothing {}
 pub(crate) struct Toy;
 
 impl Kind for Toy {
+    const DEAD: &'static [&'static str] = &[];
     const NAME: &'static str = "toy";
     const SHAPE: u16 = 1;
     type Look = ToyLook;
@@ -148,6 +149,7 @@ impl Kind for Toy {
 pub(crate) struct Gadget;
 
 impl Kind for Gadget {
+    const DEAD: &'static [&'static str] = &[];
     const NAME: &'static str = "gadget";
     const SHAPE: u16 = 1;
     type Look = GadgetLook;
