@@ -16,7 +16,7 @@ use steadfast_core::measure::Lapse;
 use steadfast_core::observation::{Observation, Outcome};
 use steadfast_core::proof::Proof;
 
-use crate::scene::{Scene, try_read};
+use crate::scene::{Scene, try_read, try_read_json};
 
 #[test]
 fn every_kind_keeps_to_every_rule() {
@@ -75,11 +75,10 @@ fn configuration_reads_back(kind: &dyn AnyKind, broken: &mut Vec<String>) {
                 let lost = asked.as_object().into_iter().flatten().filter(|(key, _)| kept.get(key).is_none());
                 broken.extend(lost.map(|(key, _)| format!("`{key}` is not written")));
             }
-            let written = toml::to_string(&check.written()).unwrap();
-            match try_read(kind, &written) {
+            match try_read_json(kind, &check.written()) {
                 Ok(again) if again.look_hash() == check.look_hash() && again.claim_hash() == check.claim_hash() => {}
                 Ok(again) => broken.push(format!("{} became {}", check.written(), again.written())),
-                Err(problems) => broken.push(format!("{written} cannot be read: {problems:?}")),
+                Err(problems) => broken.push(format!("{} cannot be read: {problems:?}", check.written())),
             }
         }
     }

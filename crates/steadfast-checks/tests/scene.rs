@@ -105,7 +105,12 @@ pub(crate) fn read(kind: &str, table: &str) -> Box<dyn Check> {
 /// Reads a `[check.<kind>]` table, or says all that is wrong with it.
 pub(crate) fn try_read(kind: &dyn AnyKind, table: &str) -> Result<Box<dyn Check>, Vec<Problem>> {
     let value: serde_json::Value = toml::from_str(table).unwrap_or_else(|why| panic!("{table}\n{why}"));
-    let node = Node::from_json(&value, Span::default()).unwrap();
+    try_read_json(kind, &value)
+}
+
+/// The same of a table that is JSON.
+pub(crate) fn try_read_json(kind: &dyn AnyKind, table: &serde_json::Value) -> Result<Box<dyn Check>, Vec<Problem>> {
+    let node = Node::from_json(table, Span::default()).unwrap();
     let mut problems = Problems::default();
     kind.read(&node, &mut problems).ok_or_else(|| problems.into_sorted())
 }

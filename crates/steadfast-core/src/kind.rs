@@ -28,7 +28,7 @@ pub trait Kind: Sized + Send + Sync + 'static {
     const CODES: &'static [Code] = &[];
     /// Looks at targets that are not there, each a `[check.<kind>]` table in TOML without its header. For the
     /// conformance suite: none of them may end in an error, a panic or a pass.
-    const DEAD: &'static [&'static str];
+    const DEAD: &'static [&'static str] = &[];
     /// Looks that use a secret against a target that gives it back, likewise. The suite sets `CANARY_TOKEN` and, as
     /// paths with the same secret in them, `SECRET_FOLDER` and `SECRET_DATABASE` (an SQLite file); in the table
     /// `{echo}` stands for the `host:port` of an HTTP server that answers with the request it was sent.
