@@ -1,5 +1,6 @@
 //! **The** list of kinds. Adding one is a file beneath `kinds/` and a line here.
 
+pub mod command;
 pub mod files;
 pub mod http;
 pub mod tls;
@@ -12,6 +13,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &Of::<http::Http>::NEW,
     &Of::<tls::Tls>::NEW,
     &Of::<files::Files>::NEW,
+    &Of::<command::Command>::NEW,
 ];
 
 /// The kind with this name.

@@ -1,6 +1,7 @@
 //! The kinds, looked at from outside: the conformance suite over the list, the table of Fail and Unknown, and each
 //! kind against real things.
 
+mod command;
 mod conformance;
 mod files;
 mod scene;
