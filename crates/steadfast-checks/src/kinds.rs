@@ -3,6 +3,7 @@
 pub mod command;
 pub mod files;
 pub mod http;
+pub mod sql;
 pub mod tls;
 
 use steadfast_core::check::{AnyKind, Of};
@@ -14,6 +15,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &Of::<tls::Tls>::NEW,
     &Of::<files::Files>::NEW,
     &Of::<command::Command>::NEW,
+    &Of::<sql::Sql>::NEW,
 ];
 
 /// The kind with this name.

@@ -373,7 +373,7 @@ fn look_at(look: &FilesLook, world: &World) -> Result<FilesSeen, Trouble> {
         Some(folder) => world.path(folder)?,
         None => world.root().to_path_buf(),
     };
-    let mut found = walk::Search::new(world, &base, look.folder.is_some(), look.limit).run(&look.glob)?;
+    let mut found = walk::Search::new(world, &base, look.limit).run(&look.glob)?;
     if look.digest
         && found.files.len() == 1
         && let Some((path, file)) = found.files.iter_mut().next()

@@ -16,6 +16,7 @@ use steadfast_core::world::World;
 
 use super::FileSeen;
 use crate::blocking::out_of_time;
+use crate::closed_world::must_stay_inside;
 
 /// A pattern of paths: `backups/*.gz`, `data/**/*.db`, `releases/base_{a,b}`.
 #[derive(Debug, Clone)]
@@ -116,18 +117,15 @@ pub(super) struct Found {
 pub(super) struct Search<'a> {
     world: &'a World,
     base: &'a Path,
-    /// In a closed World a link may lead to nowhere but here.
-    home: Option<PathBuf>,
     limit: u64,
     found: Found,
 }
 
 impl<'a> Search<'a> {
-    /// A search from this folder. `routed` says that the World itself has led here.
-    pub(super) fn new(world: &'a World, base: &'a Path, routed: bool, limit: u64) -> Self {
-        let home = routed.then(|| base.canonicalize().ok()).flatten();
+    /// A search from this folder.
+    pub(super) fn new(world: &'a World, base: &'a Path, limit: u64) -> Self {
         let found = Found { files: BTreeMap::new(), scanned: 0, cut: false, unreadable: Vec::new() };
-        Search { world, base, home, limit, found }
+        Search { world, base, limit, found }
     }
 
     /// Looks for all of these.
@@ -135,21 +133,10 @@ impl<'a> Search<'a> {
         for glob in globs {
             let (root, rest) = glob.root(self.base);
             self.world.path(&Address::Literal(root.display().to_string()))?;
-            if let Ok(real) = root.canonicalize() {
-                self.must_be_here(&real)?;
-            }
+            must_stay_inside(self.world, &root)?;
             self.step(&root, rest)?;
         }
         Ok(self.found)
-    }
-
-    /// In a closed World: refuses what a link has led to outside of it.
-    fn must_be_here(&self, real: &Path) -> Result<(), Trouble> {
-        let at_home = self.home.as_ref().is_some_and(|home| real.starts_with(home));
-        if !self.world.routes().is_closed() || at_home {
-            return Ok(());
-        }
-        self.world.path(&Address::Literal(real.display().to_string())).map(drop)
     }
 
     fn step(&mut self, path: &Path, parts: &[Part]) -> Result<(), Trouble> {
@@ -211,11 +198,7 @@ impl<'a> Search<'a> {
             Ok(meta) => meta,
             Err(why) => return self.excuse(path, &why),
         };
-        if self.world.routes().is_closed()
-            && let Ok(real) = path.canonicalize()
-        {
-            self.must_be_here(&real)?;
-        }
+        must_stay_inside(self.world, path)?;
         let mut seen = FileSeen {
             path: self.shown(path),
             folder: meta.is_dir(),
