@@ -5,3 +5,4 @@ mod command;
 mod conformance;
 mod files;
 mod scene;
+mod sql;
