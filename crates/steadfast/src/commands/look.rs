@@ -134,10 +134,14 @@ fn proposal(subject: &Subject, sightings: &[Sighting], page: &Page) -> String {
     );
     out.line("");
     let mut look = check.written();
-    if let Some(table) = look.as_object_mut() {
-        table.remove("expect");
-    }
     let kind = check.kind();
+    if let Some(table) = look.as_object_mut() {
+        let fields = registry::kinds().iter().find(|known| known.name() == kind).map(|kind| kind.manual().look_fields);
+        let is_default = |key: &str, value: &Value| {
+            fields.iter().flatten().any(|field| field.key == key && field.default == *value)
+        };
+        table.retain(|key, value| key != "expect" && !is_default(key, value));
+    }
     let head = json!({ "id": subject.id });
     let toml = format!(
         "[[check]]\n{}[check.{kind}]\n{}[check.{kind}.expect]\n{}",

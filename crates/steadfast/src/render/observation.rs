@@ -7,7 +7,7 @@ use steadfast_core::observation::Outcome;
 use steadfast_engine::report::timings_and_numbers;
 
 use super::Page;
-use super::text::{BOLD, DIM, GREEN, Layout, RED, YELLOW, brief, cut, padded, plain};
+use super::text::{BOLD, DIM, GREEN, Layout, RED, YELLOW, brief, cut, folded, padded, plain};
 
 /// So many lines of one text are shown.
 const LINES: usize = 24;
@@ -73,11 +73,15 @@ fn phases(out: &mut Layout, timings: &Map<String, Value>) {
 fn tree(out: &mut Layout, indent: usize, value: &Value) {
     match value {
         Value::Object(map) => {
-            for (key, value) in map.iter().take(ENTRIES) {
+            // What is short first; what fills the screen last. Timings stand above already.
+            let mut entries: Vec<(&String, &Value)> = map.iter().filter(|(key, _)| *key != "timings").collect();
+            entries.sort_by_key(|(_, value)| weight(value));
+            for (key, value) in entries.into_iter().take(ENTRIES) {
                 entry(out, indent, key, value);
             }
             left_out(out, indent, map.len());
         }
+        Value::Array(items) if items.len() == 1 && items[0].is_object() => tree(out, indent, &items[0]),
         Value::Array(items) => {
             for (i, item) in items.iter().enumerate().take(ENTRIES) {
                 match pair(item) {
@@ -92,9 +96,25 @@ fn tree(out: &mut Layout, indent: usize, value: &Value) {
     }
 }
 
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) if is_short(text) => 0,
+        Value::String(_) => 3,
+        Value::Array(_) => 1,
+        Value::Object(map) => 2 + map.values().map(weight).max().unwrap_or_default(),
+    }
+}
+
+fn is_short(text: &str) -> bool {
+    text.len() < 200 && !text.contains('\n')
+}
+
 fn entry(out: &mut Layout, indent: usize, key: &str, value: &Value) {
     match value {
-        Value::String(text) if !text.contains('\n') && text.len() < 400 => out.field(indent, key, text),
+        // A table of one key only says of which sort the value is.
+        Value::Object(map) if map.len() == 1 => map.values().for_each(|value| entry(out, indent, key, value)),
+        Value::String(text) if is_short(text) => out.field(indent, key, text),
         Value::Null | Value::Bool(_) | Value::Number(_) => out.field(indent, key, &value.to_string()),
         Value::Array(items) if items.is_empty() => out.field(indent, key, "none"),
         Value::Object(map) if map.is_empty() => out.field(indent, key, "none"),
@@ -115,18 +135,15 @@ fn pair(item: &Value) -> Option<(&str, &Value)> {
 }
 
 fn text_block(out: &mut Layout, indent: usize, text: &str) {
-    let total = text.lines().count();
-    let mut shown = 0;
-    for line in text.lines().take(LINES) {
-        let room = out.width().saturating_sub(indent + 2).max(20);
-        let bar = out.styled(DIM, "│");
-        let line = format!("{}{bar} {}", " ".repeat(indent), cut(&plain(line), room));
+    let room = out.width().saturating_sub(indent + 2).max(20);
+    let bar = out.styled(DIM, "│");
+    let lines: Vec<String> = text.lines().flat_map(|line| folded(line, room)).take(LINES + 1).collect();
+    for line in lines.iter().take(LINES) {
+        let line = format!("{}{bar} {line}", " ".repeat(indent));
         out.line(&line);
-        shown += 1;
     }
-    if total > shown {
-        let more = format!("… {} more lines, {} bytes in all: --format json shows all", total - shown, text.len());
-        out.prose(indent, &more);
+    if lines.len() > LINES {
+        out.prose(indent, &format!("… {} bytes in all: --format json shows them", text.len()));
     }
 }
 

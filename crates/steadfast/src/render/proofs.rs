@@ -111,12 +111,13 @@ fn suggestion(out: &mut Layout, check: &CheckProof, proof: &Proof) {
             out.prose(
                 2,
                 &format!(
-                    "To catch {}, set {} under [check.{}.expect] of check `{}` (in place of {} that is there; rests on {}):",
+                    "To catch {}, set {} under [check.{}.expect] of check `{}`, replacing {} if it is there (rests on \
+                     {}):",
                     if catches.len() == 1 { "it".to_owned() } else { format!("all {}", catches.len()) },
                     keys.join(", "),
                     check.kind,
                     check.id,
-                    if keys.len() == 1 { "any" } else { "each" },
+                    if keys.len() == 1 { "the key" } else { "each key" },
                     counted(proof.greens, "observation"),
                 ),
             );

@@ -165,6 +165,11 @@ fn fitting(text: &str, room: usize) -> usize {
     text.len()
 }
 
+/// A line as it is, folded to so many columns.
+pub(crate) fn folded(line: &str, room: usize) -> Vec<String> {
+    wrap(&plain(line), room, Break::Words)
+}
+
 /// The text cut to so many columns, with an ellipsis if something was left out.
 pub(crate) fn cut(text: &str, room: usize) -> String {
     if text.width() <= room {
