@@ -65,10 +65,10 @@ fn trouble(out: &mut Layout, check: &CheckReport, indent: usize, under: &BTreeMa
     let (word, style) = word_of(check.verdict);
     let severity = if check.severity == "warning" { " (warning)" } else { "" };
     let lead = " ".repeat(indent);
-    let room = out.width().saturating_sub(indent + 6 + check.id.len() + severity.len() + 2);
+    let room = out.width().saturating_sub(indent + word.len() + 2 + check.id.len() + severity.len() + 2);
     let title = format!(
-        "{lead}{}{}{severity}  {}",
-        out.styled(style, &padded(word, 6)),
+        "{lead}{}  {}{severity}  {}",
+        out.styled(style, word),
         out.styled(BOLD, &check.id),
         cut(&plain(&check.summary), room)
     );
@@ -79,8 +79,9 @@ fn trouble(out: &mut Layout, check: &CheckReport, indent: usize, under: &BTreeMa
     for cause in check.caused_by.iter().skip(1) {
         out.field(body, "because", &format!("{cause} fails, too"));
     }
+    let mut above = None;
     for finding in check.findings.iter().take(MOST_FINDINGS) {
-        shortfall(out, body, check, finding);
+        shortfall(out, body, check, finding, &mut above);
     }
     if let Some(more @ 1..) = check.findings.len().checked_sub(MOST_FINDINGS) {
         out.prose(body, &format!("… and {}: --format json has them all", counted(more, "more finding")));
@@ -96,7 +97,13 @@ fn trouble(out: &mut Layout, check: &CheckReport, indent: usize, under: &BTreeMa
     }
 }
 
-fn shortfall(out: &mut Layout, indent: usize, check: &CheckReport, finding: &Finding) {
+fn shortfall<'a>(
+    out: &mut Layout,
+    indent: usize,
+    check: &CheckReport,
+    finding: &'a Finding,
+    above: &mut Option<&'a Seen>,
+) {
     let claim = if finding.claim.is_empty() { finding.code.to_string() } else { finding.claim.clone() };
     let code = if finding.claim.is_empty() { String::new() } else { format!("  {}", finding.code) };
     let (_, style) = word_of(check.verdict);
@@ -118,7 +125,11 @@ fn shortfall(out: &mut Layout, indent: usize, check: &CheckReport, finding: &Fin
         out.field(inner, "expected", &value(expected));
     }
     if let Some(seen) = &finding.seen {
-        out.field(inner, "seen", &seen_text(seen));
+        // Several expectations often read the same body.
+        let text = seen_text(seen);
+        let again = *above == Some(seen) && text.len() > 40;
+        out.field(inner, "seen", if again { "the same as above" } else { &text });
+        *above = Some(seen);
     }
     if !finding.detail.is_empty() {
         out.field(inner, "detail", &finding.detail);
@@ -264,7 +275,7 @@ fn sentence(report: &Report, room: usize) -> String {
 fn word_of(verdict: &str) -> (&'static str, Style) {
     match verdict {
         "fail" => ("FAIL", RED),
-        "unknown" => ("?", YELLOW),
+        "unknown" => ("UNKNOWN", YELLOW),
         _ => ("pass", GREEN),
     }
 }
