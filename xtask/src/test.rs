@@ -8,7 +8,12 @@ use crate::apt::{self, Refusal};
 use crate::workspace::Workspace;
 
 /// Commands of the release binary that must end with this exit code within two minutes.
-const SMOKE: &[(&[&str], i32)] = &[(&["version"], 0), (&["no-such-command"], 2)];
+const SMOKE: &[(&[&str], i32)] = &[
+    (&["version"], 0),
+    (&["config", "schema"], 0),
+    (&["config", "lint", "--config", "no-such-file.toml"], 2),
+    (&["no-such-command"], 2),
+];
 
 /// Steps run in this order: what is quick to fail comes first. The test runner comes after the doctests, so that its
 /// closing line is the last of its sort.

@@ -110,11 +110,11 @@ fn expand(prefix: &str, tree: &str, line: usize, found: &mut Vec<(usize, String)
 fn mark_tests(code: &str, tests: &mut [bool]) {
     for (at, marker) in code.match_indices("#[cfg(test)]").chain(code.match_indices("#[cfg(all(test,")) {
         let (mut depth, mut end) = (0_usize, code.len());
-        // The attribute's own brackets are balanced; parentheses of a signature hold no braces that matter.
+        // A semicolon in `[u8; 3]` ends nothing.
         for (offset, byte) in code[at + marker.len()..].bytes().enumerate() {
             match byte {
-                b'{' => depth += 1,
-                b'}' => depth = depth.saturating_sub(1),
+                b'{' | b'[' | b'(' => depth += 1,
+                b'}' | b']' | b')' => depth = depth.saturating_sub(1),
                 _ => {}
             }
             if depth == 0 && matches!(byte, b'}' | b';') {
@@ -248,6 +248,14 @@ mod tests {
             Source::of("crates/x/src/a.rs", "fn a() {}\n#[cfg(test)]\nmod tests {\n  fn b() {}\n}\nfn c() {}\n");
         let shipped: Vec<usize> = source.shipped().map(|(line, _)| line).collect();
         assert_eq!(shipped, [1, 6]);
+    }
+
+    #[test]
+    fn an_item_for_tests_ends_with_its_body_or_its_semicolon() {
+        let text = "#[cfg(test)]\nuse a::{b, c};\nfn d() {}\n#[cfg(test)]\nfn e() -> [u8; 1] {\n  [1]\n}\nfn f() {}\n";
+        let source = Source::of("crates/x/src/a.rs", text);
+        let shipped: Vec<usize> = source.shipped().map(|(line, _)| line).collect();
+        assert_eq!(shipped, [3, 8]);
     }
 
     #[test]
