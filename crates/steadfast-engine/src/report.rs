@@ -93,7 +93,7 @@ pub struct CheckReport {
     pub attempts: u32,
     /// When the last look began.
     pub at: Timestamp,
-    /// Integer microseconds: `total`, and the phases that the kind measures.
+    /// Integer microseconds: `took`, the whole look, and the phases that the kind measures.
     pub timings: Map<String, Value>,
     /// The kind's other numbers: sizes in bytes, counts.
     pub numbers: Map<String, Value>,
@@ -159,7 +159,7 @@ impl Report {
 impl CheckReport {
     /// How long the last look took.
     pub fn took(&self) -> Lapse {
-        let micros = self.timings.get("total").and_then(Value::as_u64).unwrap_or_default();
+        let micros = self.timings.get("took").and_then(Value::as_u64).unwrap_or_default();
         Lapse(std::time::Duration::from_micros(micros))
     }
 }
@@ -176,7 +176,7 @@ fn check_report(project: &Project, ran: &Ran, looked: &Looked) -> Option<CheckRe
     } else {
         caused_by(&check.depends_on, verdict_of)
     };
-    let (timings, numbers) = sorted(looked);
+    let (timings, numbers) = timings_and_numbers(&looked.numbers, looked.took);
     Some(CheckReport {
         id: check.id.clone(),
         summary: check.summary.clone(),
@@ -196,18 +196,22 @@ fn check_report(project: &Project, ran: &Ran, looked: &Looked) -> Option<CheckRe
     })
 }
 
-/// Timings are the kind's numbers whose name ends in `_us`.
-fn sorted(looked: &Looked) -> (Map<String, Value>, Map<String, Value>) {
+/// The kinds' numbers that are timings; also any whose name ends in `_us`.
+const PHASES: [&str; 8] = ["dns", "connect", "tls", "first_byte", "body", "query", "handshake", "total"];
+
+/// A kind's numbers, its timings (integer microseconds, with `took`, the whole look) apart from the others.
+pub fn timings_and_numbers(numbers: &Map<String, Value>, took: Lapse) -> (Map<String, Value>, Map<String, Value>) {
     let mut timings = Map::new();
-    let mut numbers = Map::new();
-    for (name, value) in &looked.numbers {
-        match name.strip_suffix("_us") {
+    let mut others = Map::new();
+    for (name, value) in numbers {
+        let phase = name.strip_suffix("_us").or(PHASES.contains(&name.as_str()).then_some(name.as_str()));
+        match phase {
             Some(phase) if value.is_u64() => drop(timings.insert(phase.to_owned(), value.clone())),
-            Some(_) | None => drop(numbers.insert(name.clone(), value.clone())),
+            Some(_) | None => drop(others.insert(name.clone(), value.clone())),
         }
     }
-    timings.insert("total".into(), looked.took.micros().into());
-    (timings, numbers)
+    timings.insert("took".into(), took.micros().into());
+    (timings, others)
 }
 
 fn between(from: Timestamp, to: Timestamp) -> Lapse {

@@ -1,6 +1,11 @@
 //! The list of commands. A command is one file in `commands/` and one line in each of the two lists here.
 
 mod config;
+mod explain;
+mod look;
+mod prove;
+mod replay;
+mod schema;
 mod verify;
 mod version;
 
@@ -14,6 +19,16 @@ pub(crate) enum Command {
     Config(config::Args),
     /// Looks at the checks of a gate, judges them and decides: 0 proceed, 1 hold, 3 cannot tell
     Verify(verify::Args),
+    /// Shows whether the checks are able to fail: real green observations are broken and judged again
+    Prove(prove::Args),
+    /// Judges recorded observations under the present configuration: would it have caught them?
+    Replay(replay::Args),
+    /// Looks once and prints what was seen, with timings and a check on it as TOML
+    Look(look::Args),
+    /// Explains a kind, a finding code, the gates or the exit codes
+    Explain(explain::Args),
+    /// Prints the JSON Schema of a document that this program writes
+    Schema(schema::Args),
     /// Prints the version and how this binary was built
     Version(version::Args),
 }
@@ -24,6 +39,11 @@ impl Command {
         match self {
             Command::Config(args) => config::run(args),
             Command::Verify(args) => verify::run(args),
+            Command::Prove(args) => prove::run(args),
+            Command::Replay(args) => replay::run(args),
+            Command::Look(args) => look::run(args),
+            Command::Explain(args) => explain::run(args),
+            Command::Schema(args) => schema::run(args),
             Command::Version(args) => version::run(args),
         }
     }

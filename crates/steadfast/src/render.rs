@@ -25,6 +25,15 @@ pub(crate) trait Renderer: Sync {
     fn render(&self, report: &Report, page: &Page) -> String;
 }
 
+/// The forms of a document other than the report of `verify`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Document {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+}
+
 /// What is written on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Page {

@@ -22,13 +22,19 @@ pub(crate) const BOLD: Style = Style::new().bold();
 /// A text being laid out for a page.
 pub(crate) struct Layout {
     page: Page,
+    label: usize,
     text: String,
 }
 
 impl Layout {
     /// An empty one.
     pub(crate) fn new(page: &Page) -> Layout {
-        Layout { page: *page, text: String::new() }
+        Layout { page: *page, label: 11, text: String::new() }
+    }
+
+    /// The same with so many columns for labels.
+    pub(crate) fn with_labels(self, label: usize) -> Layout {
+        Layout { label, ..self }
     }
 
     /// The columns there are.
@@ -75,8 +81,7 @@ impl Layout {
     }
 
     fn labelled(&mut self, indent: usize, label: &str, value: &str, breaks: Break) {
-        const LABEL: usize = 11;
-        let padded = format!("{label:<LABEL$}");
+        let padded = format!("{} ", padded(label, self.label.saturating_sub(1)));
         let first = format!("{}{}", " ".repeat(indent), self.styled(DIM, &padded));
         self.wrapped(&first, indent + padded.width(), value, breaks);
     }

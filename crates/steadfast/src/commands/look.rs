@@ -1,0 +1,249 @@
+//! `steadfast look`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use steadfast_core::check::{Check, Sighting};
+use steadfast_core::exit::Exit;
+use steadfast_core::observation::Outcome;
+use steadfast_core::project::{LedgerSettings, Project};
+use steadfast_core::setting::{Node, Problems, Span, did_you_mean};
+use steadfast_core::world::{Patience, World};
+use steadfast_engine::look::{look, numbers};
+use steadfast_engine::prove::APART;
+
+use crate::live::Live;
+use crate::project_file::ProjectFile;
+use crate::registry;
+use crate::render::text::Layout;
+use crate::render::{Document, Page, observation, print};
+use crate::session::{Refused, WorldFlags, block_on, lapse, refuse, warn};
+
+/// The command's arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The id of a check, a URL (http, https, tls, sqlite) or a file
+    #[arg(value_name = "ID|URL|FILE")]
+    what: String,
+    /// The bound of one look; without it the check's own, or 10s
+    #[arg(long, value_name = "TIME", value_parser = lapse)]
+    timeout: Option<Duration>,
+    /// For people, or the observation as it would be stored
+    #[arg(long, value_enum, default_value_t = Document::Human)]
+    format: Document,
+    #[command(flatten)]
+    config: ProjectFile,
+    #[command(flatten)]
+    world: WorldFlags,
+}
+
+/// What is looked at.
+struct Subject {
+    id: String,
+    check: Arc<dyn Check>,
+    timeout: Duration,
+    project: Project,
+}
+
+/// Looks once, prints what was seen, and a check on it as TOML.
+pub(crate) fn run(args: Args) -> Exit {
+    show(&args).unwrap_or_else(|refused| refused)
+}
+
+fn show(args: &Args) -> Result<Exit, Refused> {
+    let subject = subject(args)?;
+    let world = args.world.world(&subject.project)?;
+    let sightings = block_on(async |stop| {
+        let mut live = Live::new();
+        live.show(&subject.check.describe());
+        tokio::select! {
+            biased;
+            () = stop.stopped() => None,
+            sightings = look_twice(&subject, &world, args.format) => Some(sightings),
+        }
+    })?;
+    let Some(sightings) = sightings else { return Ok(Exit::Interrupted) };
+    let Some(first) = sightings.first() else { return Ok(Exit::CannotTell) };
+    let check = &*subject.check;
+    let text = match args.format {
+        Document::Json => crate::render::json::of(&first.stored()),
+        Document::Human => {
+            let page = Page::of_stdout();
+            let mut text = observation::of(&check.describe(), check.kind(), first, &numbers(check, first), &page);
+            text.push_str(&proposal(&subject, &sightings, &page));
+            text
+        }
+    };
+    if let Err(why) = print(&text) {
+        warn(format!("the observation was not written: {why}"));
+    }
+    Ok(match &first.outcome {
+        Outcome::Seen(_) => Exit::Proceed,
+        Outcome::TargetFailed(_) => Exit::Hold,
+        Outcome::CouldNotLook(_) => Exit::CannotTell,
+    })
+}
+
+/// Twice, if that does no harm: only what is the same in both is worth expecting.
+async fn look_twice(subject: &Subject, world: &World, format: Document) -> Vec<Sighting> {
+    let one = async || {
+        let timeout = Some(world.clock().elapsed().saturating_add(subject.timeout));
+        look(&*subject.check, &world.for_look(Patience { timeout, deadline: None })).await
+    };
+    let mut sightings = vec![one().await];
+    let seen = matches!(sightings[0].outcome, Outcome::Seen(_));
+    if seen && format == Document::Human && subject.check.repeatable() {
+        world.clock().sleep(APART).await;
+        sightings.push(one().await);
+    }
+    sightings
+}
+
+fn proposal(subject: &Subject, sightings: &[Sighting], page: &Page) -> String {
+    let greens: Vec<&Sighting> =
+        sightings.iter().filter(|sighting| matches!(sighting.outcome, Outcome::Seen(_))).collect();
+    if greens.is_empty() {
+        return String::new();
+    }
+    let mut out = Layout::new(page);
+    out.line("");
+    let check = &*subject.check;
+    let Some(proposed) = check.propose(&greens, &[]) else {
+        out.prose(
+            0,
+            "No check to propose: nothing in it is the same in two looks and in none of the answers that only look \
+             alive (empty, login page, error page, ...). A check on it needs something that only the real one has.",
+        );
+        return out.finish();
+    };
+    let count = greens.len();
+    let looks = if count == 1 { "one look".to_owned() } else { format!("{count} looks") };
+    out.prose(
+        0,
+        &format!(
+            "A check on it: the fewest expectations that tell it from {} (from {looks}):",
+            match proposed.catches.len() {
+                0 => "nothing at all".to_owned(),
+                1 => "1 impostor".to_owned(),
+                some => format!("{some} impostors"),
+            }
+        ),
+    );
+    out.line("");
+    let mut look = check.written();
+    if let Some(table) = look.as_object_mut() {
+        table.remove("expect");
+    }
+    let kind = check.kind();
+    let head = json!({ "id": subject.id });
+    let toml = format!(
+        "[[check]]\n{}[check.{kind}]\n{}[check.{kind}.expect]\n{}",
+        steadfast_config::toml_of(&head),
+        steadfast_config::toml_of(&look),
+        steadfast_config::toml_of(&proposed.expect)
+    );
+    // To be pasted: never wrapped.
+    toml.lines().for_each(|line| out.line(line));
+    out.finish()
+}
+
+fn subject(args: &Args) -> Result<Subject, Refused> {
+    let what = args.what.as_str();
+    if let Some((kind, table)) = table_of(what)? {
+        let check = read_look(what, kind, &table)?;
+        let timeout = args.timeout.unwrap_or(Duration::from_secs(10));
+        return Ok(Subject { id: id_of(what), check, timeout, project: nowhere()? });
+    }
+    let project = args.config.load()?;
+    let Some(check) = project.checks.iter().find(|check| check.id == what) else {
+        let near = did_you_mean(what, project.checks.iter().map(|check| check.id.as_str()));
+        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        return Err(refuse(format!("`{what}` is no check of this configuration, no URL and no file{near}")));
+    };
+    let timeout = args.timeout.unwrap_or(check.timeout.0);
+    Ok(Subject { id: check.id.clone(), check: Arc::clone(&check.check), timeout, project: project.clone() })
+}
+
+/// The kind for a URL or file, and its table. `None` if it is neither.
+fn table_of(what: &str) -> Result<Option<(&'static str, Value)>, Refused> {
+    let scheme = what.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let table = match scheme.as_deref() {
+        Some("http" | "https") => ("http", json!({ "get": what })),
+        Some("tls") => ("tls", json!({ "address": what.strip_prefix("tls://").unwrap_or(what) })),
+        Some("sqlite") => sqlite(what.strip_prefix("sqlite://").unwrap_or(what)),
+        Some("file") => of_file(Path::new(what.strip_prefix("file://").unwrap_or(what))),
+        Some(other) => {
+            return Err(refuse(format!("`{other}` is no scheme to look at; http, https, tls, sqlite and file are")));
+        }
+        None if Path::new(what).exists() => of_file(Path::new(what)),
+        None => return Ok(None),
+    };
+    Ok(Some(table))
+}
+
+fn of_file(path: &Path) -> (&'static str, Value) {
+    let text = path.display().to_string();
+    if is_sqlite(path) { sqlite(&text) } else { ("files", json!({ "path": text })) }
+}
+
+fn sqlite(path: &str) -> (&'static str, Value) {
+    ("sql", json!({ "database": path, "query": "select name from sqlite_schema where type = 'table' order by name" }))
+}
+
+fn is_sqlite(path: &Path) -> bool {
+    use std::io::Read;
+    let mut head = [0; 16];
+    path.is_file()
+        && std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok()
+        && head == *b"SQLite format 3\0"
+}
+
+fn read_look(what: &str, kind: &str, table: &Value) -> Result<Arc<dyn Check>, Refused> {
+    let Some(kind) = registry::kinds().iter().find(|known| known.name() == kind) else {
+        return Err(refuse(format!("`{what}` would be looked at by the kind `{kind}`, which is not built in")));
+    };
+    let mut problems = Problems::default();
+    let node = Node::from_json(table, Span::default());
+    let check = node.and_then(|node| kind.read_look(&node, &mut problems));
+    check.map(Arc::from).ok_or_else(|| {
+        let said: Vec<String> = problems.into_sorted().into_iter().map(|problem| problem.what).collect();
+        refuse(format!("`{what}` cannot be looked at: {}", said.join("; ")))
+    })
+}
+
+/// A short name from what was looked at.
+fn id_of(what: &str) -> String {
+    let (_, rest) = what.split_once("://").unwrap_or(("", what));
+    let letters = rest.split(['?', '#']).next().unwrap_or(rest).chars();
+    let name: String = letters.map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let parts: Vec<&str> = name.split('-').filter(|part| !part.is_empty()).collect();
+    parts.join("-")
+}
+
+/// What is looked at without a configuration belongs to no project; relative paths start in the working folder.
+fn nowhere() -> Result<Project, Refused> {
+    let root = std::env::current_dir().map_err(|why| refuse(format!("this folder cannot be read: {why}")))?;
+    Ok(Project {
+        name: String::new(),
+        root,
+        file: PathBuf::new(),
+        targets: BTreeMap::new(),
+        gates: BTreeMap::new(),
+        ledger: LedgerSettings { path: None },
+        checks: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_follows_from_what_is_looked_at() {
+        assert_eq!(id_of("https://shop.example/d/7d0bd618?x=1"), "shop-example-d-7d0bd618");
+        assert_eq!(id_of("backups/db.sqlite"), "backups-db-sqlite");
+    }
+}
