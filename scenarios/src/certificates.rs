@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 /// A folder of PEM files, named after what they are.
 pub struct Certificates {
@@ -15,6 +15,7 @@ impl Certificates {
         std::fs::create_dir_all(folder).expect("a folder for certificates");
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "Authority of the scenarios");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
         std::fs::write(folder.join("ca.pem"), authority.pem()).expect("ca.pem");
@@ -28,6 +29,7 @@ impl Certificates {
                 other => vec![other.to_owned()],
             };
             let mut params = CertificateParams::new(names).expect("parameters");
+            params.distinguished_name.push(DnType::CommonName, host);
             params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
             params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
             let key = KeyPair::generate().expect("a key");

@@ -5,4 +5,5 @@ pub mod listener;
 pub mod misbehaving;
 pub mod nginx;
 pub mod patience;
+pub mod ports;
 pub mod steadfast;

@@ -1,15 +1,16 @@
 //! A listener that counts who comes: the proof that nobody was dialled.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Accepts, counts, answers with one fixed text, and closes.
 pub struct Listener {
     address: SocketAddr,
-    accepted: Arc<AtomicUsize>,
+    visitors: Arc<Mutex<Vec<SocketAddr>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -19,22 +20,23 @@ impl Listener {
     pub fn open() -> Listener {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let (accepted, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (visitors, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
         let thread = std::thread::spawn({
-            let (accepted, stop) = (Arc::clone(&accepted), Arc::clone(&stop));
+            let (visitors, stop) = (Arc::clone(&visitors), Arc::clone(&stop));
             move || {
-                for stream in listener.incoming() {
+                while let Ok((mut stream, visitor)) = listener.accept() {
                     if stop.load(Ordering::SeqCst) {
                         return;
                     }
-                    accepted.fetch_add(1, Ordering::SeqCst);
-                    if let Ok(mut stream) = stream {
+                    visitors.lock().expect("no visitor panics").push(visitor);
+                    let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+                    if stream.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {
                         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nproduction");
                     }
                 }
             }
         });
-        Listener { address, accepted, stop, thread: Some(thread) }
+        Listener { address, visitors, stop, thread: Some(thread) }
     }
 
     /// Where it listens.
@@ -42,16 +44,15 @@ impl Listener {
         self.address
     }
 
-    /// How many connections were accepted so far. One of our own goes ahead, so that none is still in the queue.
+    /// How many connections were accepted so far. One of our own goes last, so that none is still in the queue.
     pub fn accepted(&self) -> usize {
-        let before = self.accepted.load(Ordering::SeqCst);
-        drop(TcpStream::connect(self.address));
-        let ours = crate::patience::until("our own connection", || {
-            let now = self.accepted.load(Ordering::SeqCst);
-            if now > before { Ok(now) } else { Err("not accepted yet".to_owned()) }
-        });
-        self.accepted.fetch_sub(1, Ordering::SeqCst);
-        ours - 1
+        let ours = TcpStream::connect(self.address).and_then(|stream| stream.local_addr()).expect("our own connection");
+        crate::patience::until("our own connection", || {
+            let mut visitors = self.visitors.lock().map_err(|why| why.to_string())?;
+            let at = visitors.iter().position(|visitor| *visitor == ours).ok_or("not accepted yet")?;
+            visitors.remove(at);
+            Ok(visitors.len())
+        })
     }
 }
 

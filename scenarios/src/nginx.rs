@@ -1,12 +1,16 @@
 //! nginx: static pages, basic auth, redirects, gzip, and HTTP/2 with TLS. Pages are files that a test may change.
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::certificates::Certificates;
 use crate::patience;
+use crate::ports::free_ports;
 
 /// A running nginx with a folder of pages.
 pub struct Nginx {
@@ -36,7 +40,8 @@ impl Nginx {
         open_to_all(&html);
         let certificates = Certificates::write(&root.join("tls"));
         std::fs::write(root.join("users"), "canary:{PLAIN}correct-horse-battery\n").map_err(|why| why.to_string())?;
-        std::fs::write(root.join("nginx.conf"), configuration(root, ports, &certificates)).map_err(|why| why.to_string())?;
+        std::fs::write(root.join("nginx.conf"), configuration(root, ports, &certificates))
+            .map_err(|why| why.to_string())?;
         let child = Command::new("nginx")
             .args(["-e", "stderr", "-p"])
             .arg(root)
@@ -118,7 +123,7 @@ impl Nginx {
 impl Drop for Nginx {
     fn drop(&mut self) {
         // TERM lets the master take its workers with it; KILL would leave them.
-        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM);
         let _ = self.child.wait();
     }
 }
@@ -157,21 +162,6 @@ http {{
         ports[2],
         tls("expired"),
     )
-}
-
-/// Ports that are free now, below those of outgoing connections.
-pub fn free_ports<const N: usize>() -> [u16; N] {
-    let mut next = 12_000 + u16::try_from(std::process::id() % 15_000).unwrap_or(0);
-    let mut held = Vec::new();
-    std::array::from_fn(|_| {
-        loop {
-            next = if next >= 32_000 { 12_000 } else { next + 7 };
-            if let Ok(listener) = TcpListener::bind(("127.0.0.1", next)) {
-                held.push(listener);
-                return next;
-            }
-        }
-    })
 }
 
 fn open_to_all(folder: &Path) {
