@@ -68,7 +68,7 @@ fn only_named_variables_pass() {
     check(&scene, &format!("{token}expect.stdout = '*** dry'"), "pass");
     check(
         &scene,
-        &token.replace("CANARY_TOKEN", "NOT_SET").replace("\n", "\n").replacen("shell", "expect.exit = 0\nshell", 1),
+        &token.replace("CANARY_TOKEN", "NOT_SET").replacen("shell", "expect.exit = 0\nshell", 1),
         "unknown missing-secret",
     );
 }
