@@ -135,7 +135,7 @@ impl JsonClaims {
         let mut shallow = Vec::new();
         for claim in &self.0 {
             let outside = |operator: &&str| matches!(*operator, "type" | "count" | "not_empty" | "absent");
-            let reads_inside = !claim.predicate.operators().iter().all(|operator| outside(operator));
+            let reads_inside = !claim.predicate.operators().iter().all(outside);
             if reads_inside { &mut deep } else { &mut shallow }.extend(claim.path.pointers(&document));
         }
         let mut fields: BTreeMap<String, bool> = BTreeMap::new();

@@ -3,6 +3,7 @@
 
 mod command;
 mod conformance;
+mod fail_or_unknown;
 mod files;
 mod scene;
 mod sql;

@@ -129,7 +129,7 @@ fn tables_of(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 
 fn answer_of(connection: &Connection, query: &str) -> rusqlite::Result<Answer> {
     let mut statement = connection.prepare(query)?;
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut answer = Answer { columns, rows: 0, more: false, first: Vec::new(), cut: Vec::new() };
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
