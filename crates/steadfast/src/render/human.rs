@@ -295,3 +295,164 @@ pub(crate) fn seen_text(seen: &Seen) -> String {
         Seen::Value(seen) => value(seen),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+    use serde_json::json;
+    use steadfast_core::finding::{Place, codes};
+    use steadfast_core::measure::Lapse;
+    use steadfast_engine::report::{HeldReport, SCHEMA};
+    use unicode_width::UnicodeWidthStr;
+
+    use super::*;
+
+    fn moment() -> Timestamp {
+        "2026-11-23T03:00:00Z".parse().unwrap()
+    }
+
+    fn check(id: &str, verdict: &'static str, findings: Vec<Finding>) -> CheckReport {
+        CheckReport {
+            id: id.to_owned(),
+            summary: format!("The {id} does what its summary says, in so many words that it has to be cut"),
+            kind: "http",
+            look: format!("GET <shop>/{id}"),
+            severity: "critical",
+            verdict,
+            findings,
+            attempts: 1,
+            at: moment(),
+            timings: json!({ "took": 12_345 }).as_object().cloned().unwrap(),
+            numbers: serde_json::Map::new(),
+            caused_by: Vec::new(),
+            what_to_do: None,
+            runbook: None,
+            tags: Vec::new(),
+        }
+    }
+
+    fn report(checks: Vec<CheckReport>, decision: Decision) -> Report {
+        Report {
+            schema: SCHEMA,
+            project: "shop".into(),
+            gate: Some("post-deploy"),
+            decision,
+            exit: decision.exit().code(),
+            run: "20261123T030000Z-a1b2c3".into(),
+            seed: 7,
+            vantage: "here".into(),
+            version: "0.0.0".into(),
+            began: moment(),
+            ended: moment(),
+            took: Lapse(Duration::from_millis(1234)),
+            interrupted: false,
+            held: None,
+            warnings: Vec::new(),
+            checks,
+            unseen: Vec::new(),
+        }
+    }
+
+    /// The report on a page of 80 columns; only a command or a single word may be longer.
+    fn page(report: &Report) -> String {
+        let text = Human.render(report, &Page::FILE);
+        for line in text.lines() {
+            assert!(line.width() <= 80, "{} columns: {line}", line.width());
+        }
+        text
+    }
+
+    fn all_states() -> Report {
+        let body = format!("<html>\u{1b}[31m{}</html>", "shell without its content ".repeat(9));
+        let mut gone = Finding::new(codes::NOT_CONTAINED).of("body_contains.\"<h2>Meaning\"");
+        gone = gone.at(Place::Endpoint("GET /d/7d0bd618".into())).expected("<h2>Meaning").seen(Seen::text(&body));
+        gone.reproduce = "curl -sS -i --compressed -H \"authorization: Bearer $CANARY_TOKEN\" \
+                          'http://127.0.0.1:8080/d/7d0bd618?with=a&very=long&query=of-many-letters'"
+            .into();
+        let mut json = Finding::new(codes::NOT_JSON).of("json.\"$.errors\".count").seen(Seen::text(&body));
+        json = json.expected(json!({ "at_most": 0 })).at(Place::JsonPath("$.errors".into()));
+        let mut page = check("design-page", "fail", vec![gone, json]);
+        (page.what_to_do, page.runbook) =
+            (Some("docker logs web --tail 100; steadfast look design-page".into()), Some("runbooks/page.md".into()));
+        let refused = || Finding::new(codes::REFUSED).detail("127.0.0.1:8080: Connection refused (os error 111)");
+        let mut sitemap = check("sitemap", "fail", vec![refused()]);
+        sitemap.caused_by = vec!["design-page".into()];
+        let mut warned = check("newsletter", "fail", vec![refused()]);
+        (warned.severity, warned.attempts) = ("warning", 3);
+        let many = (0..8).map(|row| {
+            let finding = Finding::new(codes::MISSING).of(format!("rows.{row}")).at(Place::Row(row));
+            finding.seen([Seen::Missing, Seen::Null, Seen::Empty][row as usize % 3].clone())
+        });
+        let unknown = vec![Finding::new(codes::RESOLVER_FAILED).detail("SERVFAIL")];
+        let mut second = check("queue-drains", "pass", Vec::new());
+        second.attempts = 2;
+        let mut report = report(
+            vec![
+                check("home", "pass", Vec::new()),
+                warned,
+                check("rows", "fail", many.collect()),
+                check("auth-schema", "unknown", unknown),
+                page,
+                sitemap,
+                second,
+            ],
+            Decision::Hold,
+        );
+        report.warnings = vec!["nothing was recorded: the ledger cannot be written: disk full; free space".into()];
+        report
+    }
+
+    #[test]
+    fn what_does_not_hold_comes_first_and_the_decision_last() {
+        insta::assert_snapshot!(page(&all_states()));
+    }
+
+    #[test]
+    fn every_decision_is_one_last_line() {
+        let unknown = || check("auth-schema", "unknown", vec![Finding::new(codes::RESOLVER_FAILED)]);
+        let pass = |id: &str| check(id, "pass", Vec::new());
+        let mut warned = check("newsletter", "fail", vec![Finding::new(codes::REFUSED)]);
+        warned.severity = "warning";
+        let mut everything = report(vec![pass("home"), pass("page")], Decision::Proceed);
+        everything.gate = None;
+        let mut held = report(vec![pass("home")], Decision::Proceed);
+        let time = |seconds| Some(Lapse::seconds(seconds));
+        held.held = Some(HeldReport { runs: 31, green_after: time(4), held: time(300), confirmed: Vec::new() });
+        let mut broken = report(vec![check("home", "fail", vec![Finding::new(codes::REFUSED)])], Decision::Hold);
+        let confirmed = vec!["home".to_owned()];
+        broken.held = Some(HeldReport { runs: 9, green_after: time(0), held: time(80), confirmed });
+        let mut interrupted = report(vec![pass("home")], Decision::CannotTell);
+        (interrupted.interrupted, interrupted.unseen) = (true, vec!["page".into(), "queue-drains".into()]);
+        let many = (0..40).map(|i| check(&format!("check-{i}"), "fail", vec![Finding::new(codes::REFUSED)]));
+        let reports = [
+            report(vec![pass("home")], Decision::Proceed),
+            everything,
+            report(vec![pass("home"), warned], Decision::Proceed),
+            report(vec![pass("home"), unknown()], Decision::CannotTell),
+            report(Vec::new(), Decision::CannotTell),
+            held,
+            broken,
+            interrupted,
+            report(many.collect(), Decision::Hold),
+        ];
+        let tails: Vec<String> = reports
+            .iter()
+            .map(|report| {
+                let text = page(report);
+                let lines: Vec<&str> = text.lines().collect();
+                lines[lines.len().saturating_sub(3)..].join("\n")
+            })
+            .collect();
+        insta::assert_snapshot!(tails.join("\n----\n"));
+    }
+
+    #[test]
+    fn colours_change_no_word() {
+        let report = all_states();
+        let coloured = Human.render(&report, &Page { width: 80, colour: true });
+        assert!(coloured.contains("\u{1b}["));
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), page(&report));
+    }
+}

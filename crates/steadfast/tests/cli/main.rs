@@ -1,0 +1,6 @@
+//! The real binary against real servers on loopback ports.
+
+mod interrupt;
+mod proving;
+mod shop;
+mod verifying;
