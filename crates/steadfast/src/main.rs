@@ -4,7 +4,6 @@ mod commands;
 mod demo;
 mod live;
 mod project_file;
-mod project_file;
 mod registry;
 mod render;
 mod session;

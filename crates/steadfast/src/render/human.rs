@@ -96,7 +96,8 @@ fn trouble(out: &mut Layout, check: &CheckReport, indent: usize, under: &BTreeMa
     }
 }
 
-fn shortfall(out: &mut Layout, indent: usize, check: &CheckReport, finding: &Finding) {
+/// One finding: its expectation, where, what was expected, what was seen.
+pub(crate) fn shortfall(out: &mut Layout, indent: usize, check: &CheckReport, finding: &Finding) {
     let claim = if finding.claim.is_empty() { finding.code.to_string() } else { finding.claim.clone() };
     let code = if finding.claim.is_empty() { String::new() } else { format!("  {}", finding.code) };
     let (_, style) = word_of(check.verdict);
