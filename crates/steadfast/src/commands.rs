@@ -1,6 +1,7 @@
 //! The list of commands. A command is one file in `commands/` and one line in each of the two lists here.
 
 mod config;
+mod demo;
 mod explain;
 mod look;
 mod prove;
@@ -17,6 +18,8 @@ use steadfast_core::exit::Exit;
 pub(crate) enum Command {
     /// Verifies the configuration, shows it with its defaults applied, or prints its JSON Schema
     Config(config::Args),
+    /// Breaks a small real shop for real, five times, and shows who notices
+    Demo(demo::Args),
     /// Looks at the checks of a gate, judges them and decides: 0 proceed, 1 hold, 3 cannot tell
     Verify(verify::Args),
     /// Shows whether the checks are able to fail: real green observations are broken and judged again
@@ -38,6 +41,7 @@ impl Command {
     pub(crate) fn run(self) -> Exit {
         match self {
             Command::Config(args) => config::run(args),
+            Command::Demo(args) => demo::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Prove(args) => prove::run(args),
             Command::Replay(args) => replay::run(args),

@@ -17,6 +17,11 @@ pub(crate) struct ProjectFile {
 }
 
 impl ProjectFile {
+    /// This file.
+    pub(crate) fn at(file: &Path) -> ProjectFile {
+        ProjectFile { config: Some(file.to_owned()) }
+    }
+
     /// Loads it. If something is wrong, all of it is on standard error and the exit code is returned.
     pub(crate) fn load(&self) -> Result<Project, Exit> {
         let file = self.path()?;

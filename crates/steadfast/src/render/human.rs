@@ -97,7 +97,8 @@ fn trouble(out: &mut Layout, check: &CheckReport, indent: usize, under: &BTreeMa
     }
 }
 
-fn shortfall<'a>(
+/// One finding: its expectation, where, what was expected, what was seen unless the one above saw the same.
+pub(crate) fn shortfall<'a>(
     out: &mut Layout,
     indent: usize,
     check: &CheckReport,

@@ -80,6 +80,13 @@ impl Layout {
         self.text
     }
 
+    /// A labelled line that is styled already and short enough.
+    pub(crate) fn field_styled(&mut self, indent: usize, label: &str, line: &str) {
+        let padded = format!("{} ", padded(label, self.label.saturating_sub(1)));
+        let label = self.styled(DIM, &padded);
+        self.line(&format!("{}{label}{line}", " ".repeat(indent)));
+    }
+
     fn labelled(&mut self, indent: usize, label: &str, value: &str, breaks: Break) {
         let padded = format!("{} ", padded(label, self.label.saturating_sub(1)));
         let first = format!("{}{}", " ".repeat(indent), self.styled(DIM, &padded));
