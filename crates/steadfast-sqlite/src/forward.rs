@@ -131,7 +131,13 @@ impl Forward<'_> {
                     worker.leaf(&self.common, self.map.root_leaf_tree(page), page, data, &bounds)?;
                 }
                 Use::Unclaimed => self.map.set_next(page, be32(data, 0)),
-                Use::Interior | Use::Overflow | Use::Trunk | Use::FreeLeaf | Use::PointerMap | Use::LockByte => {}
+                Use::Interior
+                | Use::Overflow
+                | Use::Trunk
+                | Use::FreeLeaf
+                | Use::PointerMap
+                | Use::LockByte
+                | Use::Broken => {}
             }
         }
         if self.manifest.is_some() || self.reference.is_some() {

@@ -67,7 +67,7 @@ fn roots(
             continue;
         }
         let id = number as TreeId;
-        if let Err(refusal) = map.claim(tree.root, Use::Leaf, 0, 0) {
+        if let Err(refusal) = map.claim(tree.root, Use::Broken, 0, 0) {
             let finding = match refusal {
                 Refusal::OutOfRange => Finding::new(
                     Code::RootPage,
@@ -177,7 +177,7 @@ fn visit(
     for slot in 0..=page.cells {
         let Some(child) = page.child(slot, geometry) else { continue };
         let slot = slot as u16;
-        if let Err(refusal) = map.claim(child, Use::Leaf, 0, 0) {
+        if let Err(refusal) = map.claim(child, Use::Broken, 0, 0) {
             let finding = match refusal {
                 Refusal::OutOfRange => Finding::new(
                     Code::ChildPage,
@@ -249,7 +249,7 @@ fn table_cells(common: &Common<'_>, worker: &mut Worker, pending: &Pending, page
 pub(crate) fn second_reference(page: u32, other: Use) -> Finding {
     let other = match other {
         Use::Unclaimed => "nothing",
-        Use::Interior | Use::Leaf | Use::RootLeaf => "another tree page",
+        Use::Interior | Use::Leaf | Use::RootLeaf | Use::Broken => "another tree page",
         Use::Overflow => "an overflow chain",
         Use::Trunk | Use::FreeLeaf => "the freelist",
         Use::PointerMap => "the pointer map",

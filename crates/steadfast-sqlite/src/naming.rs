@@ -200,7 +200,13 @@ fn look_again(
         let tree = match used {
             Use::Interior | Use::Leaf => interiors.get(map.owner(page)).tree,
             Use::RootLeaf => map.root_leaf_tree(page),
-            Use::Unclaimed | Use::Overflow | Use::Trunk | Use::FreeLeaf | Use::PointerMap | Use::LockByte => continue,
+            Use::Unclaimed
+            | Use::Overflow
+            | Use::Trunk
+            | Use::FreeLeaf
+            | Use::PointerMap
+            | Use::LockByte
+            | Use::Broken => continue,
         };
         if tree != rows && tree != seek.tree {
             continue;

@@ -43,7 +43,8 @@ pub struct Options {
     pub cancel: Cancel,
     /// Bugs planted on purpose, for tests of the tests.
     pub planted: Planted,
-    pub(crate) ignore_wal: bool,
+    /// Judge the file alone, as if no WAL stood beside it.
+    pub ignore_wal: bool,
 }
 
 impl Default for Options {

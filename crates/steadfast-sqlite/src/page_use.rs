@@ -81,7 +81,7 @@ pub(crate) fn pointer_maps(
         let used = map.used(page);
         let parent_of_leaf = || interiors.get(map.owner(page)).page;
         let expected = match used {
-            Use::Unclaimed | Use::PointerMap | Use::LockByte => continue,
+            Use::Unclaimed | Use::PointerMap | Use::LockByte | Use::Broken => continue,
             Use::RootLeaf => (1, 0),
             Use::Interior => match interiors.get(map.owner(page)).parent {
                 None => (1, 0),

@@ -20,6 +20,8 @@ pub(crate) enum Use {
     FreeLeaf = 6,
     PointerMap = 7,
     LockByte = 8,
+    /// Claimed by a tree, and not a page that can be judged: that has been told.
+    Broken = 9,
 }
 
 #[derive(Debug)]

@@ -172,13 +172,21 @@ impl Schema {
         let modules = modules(sql)?;
         // SQLite goes by what it parsed, not by the column `type`; so do we.
         let (tables, others): (Vec<Listed>, Vec<Listed>) =
-            listed.into_iter().partition(|entry| shapes.contains_key(&entry.name));
-        let roots: HashMap<String, u32> = others.iter().map(|entry| (entry.name.clone(), entry.root)).collect();
+            listed.into_iter().partition(|entry| shapes.contains_key(&folded(&entry.name)));
+        let roots: HashMap<String, u32> = others.iter().map(|entry| (folded(&entry.name), entry.root)).collect();
         let mut schema =
             Schema { encoding, trees: Vec::new(), tables: Vec::new(), virtuals: Vec::new(), strangers: Vec::new() };
         schema.add_schema_table();
-        for entry in &tables {
-            let Some(shape) = shapes.get(&entry.name) else { continue };
+        // A table whose row in the schema has another name is still one that SQLite knows.
+        let listed: HashSet<String> = tables.iter().map(|entry| folded(&entry.name)).collect();
+        let mut unlisted: Vec<&String> = shapes.keys().filter(|name| !listed.contains(*name)).collect();
+        unlisted.sort();
+        let unlisted =
+            unlisted.into_iter().filter(|name| !matches!(name.as_str(), "sqlite_schema" | "sqlite_temp_schema"));
+        let unlisted: Vec<Listed> =
+            unlisted.map(|name| Listed { name: name.clone(), root: 0, sql: "CHECK".into() }).collect();
+        for entry in tables.iter().chain(&unlisted) {
+            let Some(shape) = shapes.get(&folded(&entry.name)) else { continue };
             if shape.is_virtual {
                 let module = module_of(&entry.sql);
                 let known = modules.contains(&module.to_ascii_lowercase());
@@ -188,13 +196,34 @@ impl Schema {
                 schema.add_table(sql, entry, *shape, &roots)?;
             }
         }
-        let known: HashSet<&str> = schema.trees.iter().map(|tree| tree.name.as_str()).collect();
-        schema.strangers = others
-            .iter()
-            .filter(|entry| entry.root != 0 && !known.contains(entry.name.as_str()))
-            .map(|entry| entry.name.clone())
-            .collect();
+        let known: HashSet<String> = schema.trees.iter().map(|tree| folded(&tree.name)).collect();
+        let strangers: Vec<&Listed> =
+            others.iter().filter(|entry| entry.root != 0 && !known.contains(&folded(&entry.name))).collect();
+        schema.strangers.extend(strangers.iter().map(|entry| entry.name.clone()));
+        schema.ask_for_roots(sql);
         Ok(schema)
+    }
+
+    /// Trees whose row in the schema could not be found by name: SQLite's own program for `integrity_check` names the
+    /// root pages of a table and its indexes, in the order of its index list.
+    fn ask_for_roots(&mut self, sql: &Connection) {
+        for table in &self.tables {
+            let is_homeless =
+                self.trees.iter().any(|tree| tree.root == 0 && self.tables[tree.table].tree == table.tree);
+            if !is_homeless {
+                continue;
+            }
+            let quoted = table.name.replace('\'', "''");
+            let program = format!("EXPLAIN PRAGMA main.integrity_check('{quoted}')");
+            let Ok(roots) = roots_of(sql, &program) else { continue };
+            let trees = std::iter::once(table.tree).chain(table.indexes.iter().map(|index| index.tree));
+            for (tree, root) in trees.zip(roots) {
+                let tree = &mut self.trees[tree as usize];
+                if tree.root == 0 {
+                    tree.root = root;
+                }
+            }
+        }
     }
 
     /// The schema's own table: five columns, nothing to judge.
@@ -231,6 +260,10 @@ impl Schema {
         let table_number = self.tables.len();
         let listed = index_list(sql, &entry.name)?;
         let info = columns(sql, &entry.name)?;
+        if info.is_empty() {
+            // SQLite knows no columns under this name: the name in the schema is damaged.
+            self.strangers.push(entry.name.clone());
+        }
         let key_columns: Vec<usize> = (0..info.len()).filter(|at| info[*at].key > 0).collect();
         let has_key_index = listed.iter().any(|index| index.is_primary);
         let alias = (!shape.without_rowid && key_columns.len() == 1 && !has_key_index).then(|| key_columns[0]);
@@ -280,7 +313,7 @@ impl Schema {
             let index_tree = self.trees.len() as TreeId;
             self.trees.push(Tree {
                 name: index.name.clone(),
-                root: roots.get(&index.name).copied().unwrap_or(0),
+                root: roots.get(&folded(&index.name)).copied().unwrap_or(0),
                 table: table_number,
                 role: Role::Index(indexes.len()),
                 order: Some(KeyOrder {
@@ -308,6 +341,19 @@ impl Schema {
     }
 }
 
+/// Text that may be damaged, as far as it can be read.
+fn text(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Option<String>> {
+    Ok(match row.get_ref(at)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => None,
+    })
+}
+
+/// Names are the same whatever the case of their ASCII letters.
+fn folded(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
 fn untyped(name: &str) -> Column {
     Column {
         name: name.into(),
@@ -324,23 +370,30 @@ fn untyped(name: &str) -> Column {
 fn list(sql: &Connection) -> Result<Vec<Listed>, rusqlite::Error> {
     let mut statement = sql.prepare("SELECT name, rootpage, sql FROM sqlite_schema")?;
     let rows = statement.query_map([], |row| {
-        let text = |at| {
-            let value = row.get_ref(at)?;
-            Ok::<_, rusqlite::Error>(match value {
-                ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-                ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => String::new(),
-            })
-        };
         Ok(Listed {
-            name: text(0)?,
+            name: text(row, 0)?.unwrap_or_default(),
             root: match row.get_ref(1)? {
                 ValueRef::Integer(root) => u32::try_from(root).unwrap_or(0),
                 ValueRef::Null | ValueRef::Real(_) | ValueRef::Text(_) | ValueRef::Blob(_) => 0,
             },
-            sql: text(2)?,
+            sql: text(row, 2)?.unwrap_or_default(),
         })
     })?;
     rows.collect()
+}
+
+/// The list of root pages in the fourth operand of `IntegrityCk`, without the zero that stands for "not all".
+fn roots_of(sql: &Connection, program: &str) -> Result<Vec<u32>, rusqlite::Error> {
+    let mut statement = sql.prepare(program)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if text(row, 1)?.as_deref() == Some("IntegrityCk") {
+            let list = text(row, 5)?.unwrap_or_default();
+            let numbers = list.trim_matches(['[', ']']).split(',').filter_map(|number| number.parse().ok());
+            return Ok(numbers.skip(1).filter(|root| *root != 0).collect());
+        }
+    }
+    Ok(Vec::new())
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -361,7 +414,7 @@ fn shapes(sql: &Connection) -> Result<HashMap<String, Shape>, rusqlite::Error> {
             without_rowid: row.get(2)?,
             strict: row.get(3)?,
         };
-        Ok((row.get(0)?, shape))
+        Ok((folded(&text(row, 0)?.unwrap_or_default()), shape))
     })?;
     rows.collect()
 }
@@ -391,7 +444,12 @@ fn index_list(sql: &Connection, table: &str) -> Result<Vec<ListedIndex>, rusqlit
     let mut statement = sql.prepare_cached("SELECT name, \"unique\", origin, partial FROM pragma_index_list(?1)")?;
     let rows = statement.query_map([table], |row| {
         let origin: String = row.get(2)?;
-        Ok(ListedIndex { name: row.get(0)?, unique: row.get(1)?, is_primary: origin == "pk", partial: row.get(3)? })
+        Ok(ListedIndex {
+            name: text(row, 0)?.unwrap_or_default(),
+            unique: row.get(1)?,
+            is_primary: origin == "pk",
+            partial: row.get(3)?,
+        })
     })?;
     rows.collect()
 }
@@ -426,11 +484,10 @@ fn index_columns(sql: &Connection, index: &str) -> Result<Vec<IndexPart>, rusqli
     let mut statement =
         sql.prepare_cached("SELECT cid, \"desc\", coll, key FROM pragma_index_xinfo(?1) ORDER BY seqno")?;
     let rows = statement.query_map([index], |row| {
-        let collation: Option<String> = row.get(2)?;
         Ok(IndexPart {
             column: row.get(0)?,
             descending: row.get(1)?,
-            collation: collation.unwrap_or_else(|| "BINARY".into()),
+            collation: text(row, 2)?.unwrap_or_else(|| "BINARY".into()),
             is_key: row.get(3)?,
         })
     })?;
@@ -451,12 +508,11 @@ fn columns(sql: &Connection, table: &str) -> Result<Vec<ColumnInfo>, rusqlite::E
         "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid",
     )?;
     let rows = statement.query_map([table], |row| {
-        let declared: Option<String> = row.get(1)?;
         Ok(ColumnInfo {
-            name: row.get(0)?,
-            declared: declared.unwrap_or_default(),
+            name: text(row, 0)?.unwrap_or_default(),
+            declared: text(row, 1)?.unwrap_or_default(),
             not_null: row.get(2)?,
-            default: row.get(3)?,
+            default: text(row, 3)?,
             key: row.get(4)?,
             hidden: row.get(5)?,
         })

@@ -25,6 +25,7 @@ pub(crate) fn connect(source: &Arc<Source>, bell: &Bell, heap: Option<u64>) -> R
     sql.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     sql.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
     sql.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    sql.execute_batch("PRAGMA query_only=ON; PRAGMA temp_store=MEMORY;")?;
     if let Some(heap) = heap {
         sql.query_row(&format!("PRAGMA hard_heap_limit={heap}"), [], |_| Ok(()))?;
     }

@@ -41,7 +41,9 @@ pub(crate) fn open(view: &Arc<Source>) -> Result<Pinned, rusqlite::Error> {
     let mut views = VIEWS.lock().unwrap_or_else(PoisonError::into_inner);
     views.get_or_insert_with(HashMap::new).insert(id, Arc::clone(view));
     drop(views);
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // A read-only connection does not even record CHECK constraints, and its integrity_check passes over them without a
+    // word. So SQLite is told that it may write, and every attempt to write is refused.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let sql = Connection::open_with_flags_and_vfs(format!("view-{id}"), flags, NAME);
     match sql {
         Ok(sql) => Ok(Pinned { sql, id }),
@@ -133,7 +135,7 @@ unsafe extern "C" fn open_file(
         (*ours).view = Arc::into_raw(view);
         (*ours).base.pMethods = &raw const METHODS;
         if !out_flags.is_null() {
-            *out_flags = ffi::SQLITE_OPEN_READONLY | ffi::SQLITE_OPEN_MAIN_DB;
+            *out_flags = ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_MAIN_DB;
         }
     }
     ffi::SQLITE_OK
@@ -210,7 +212,8 @@ unsafe extern "C" fn sector_size(_: *mut ffi::sqlite3_file) -> c_int {
 }
 
 unsafe extern "C" fn characteristics(_: *mut ffi::sqlite3_file) -> c_int {
-    ffi::SQLITE_IOCAP_IMMUTABLE
+    // Not "immutable", which would make the connection a read-only one.
+    0
 }
 
 unsafe extern "C" fn delete(_: *mut ffi::sqlite3_vfs, _: *const c_char, _: c_int) -> c_int {

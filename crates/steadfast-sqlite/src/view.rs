@@ -70,6 +70,16 @@ struct Log {
     pin: Option<Connection>,
 }
 
+impl Log {
+    /// The first bytes of page 1, if the log has that page.
+    fn first_bytes(&self, options: &Options) -> Option<Vec<u8>> {
+        let offset = self.view.overlay.get(&1).filter(|_| !options.planted.overlay_off())?;
+        let mut bytes = vec![0; 100];
+        std::os::unix::fs::FileExt::read_exact_at(&*self.file, &mut bytes, *offset).ok()?;
+        Some(bytes)
+    }
+}
+
 /// Opens a database and takes the view.
 pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened, ProveError> {
     let file = open_file(path)?;
@@ -82,7 +92,18 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened, ProveError>
         return Err(ProveError::new(ProveErrorKind::Locked, path, seen));
     }
     let mut identity = Identity::of(&file, None).map_err(io("cannot read"))?;
-    let header = match Header::parse(&bytes_of(&identity.header)) {
+    look_for_hot_journal(path, &file)?;
+    let log = if options.ignore_wal { None } else { take_log(path)? };
+    let lock = match options.lock_for {
+        Some(limit) if log.is_none() => Some((hold_shared_lock(path)?, Instant::now() + limit)),
+        Some(_) | None => None,
+    };
+    if lock.is_some() {
+        identity = Identity::of(&file, None).map_err(io("cannot read"))?;
+    }
+    // A page 1 in the log replaces the file's, header and all.
+    let first = log.as_ref().and_then(|log| log.first_bytes(options)).unwrap_or_else(|| bytes_of(&identity.header));
+    let header = match Header::parse(&first) {
         Ok(header) => header,
         Err(fault @ HeaderFault::NotADatabase) => {
             return Err(ProveError::new(ProveErrorKind::NotADatabase, path, fault.to_string()));
@@ -93,16 +114,6 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened, ProveError>
             ]));
         }
     };
-    look_for_hot_journal(path, &file)?;
-    let lock = match options.lock_for {
-        Some(limit) if !header.is_wal() => Some((hold_shared_lock(path)?, Instant::now() + limit)),
-        Some(_) | None => None,
-    };
-    if lock.is_some() {
-        identity = Identity::of(&file, None).map_err(io("cannot read"))?;
-    }
-
-    let log = if options.ignore_wal { None } else { take_log(path)? };
     let mut notes = Vec::new();
     let mut wal_report = None;
     let mut watched = None;

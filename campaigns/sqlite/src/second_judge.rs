@@ -1,0 +1,243 @@
+//! The second judge: confirms a fault that only the prover saw. It shares no code with the prover: it reads records in its
+//! own slow way from the file, and compares index scans with table scans through SQLite. That bytes differ from what they
+//! were confirms nothing.
+//!
+//! It runs after the pragma, whose connection has copied a WAL back into the file when it was closed.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags};
+use steadfast_sqlite::{Code, Finding, Proof};
+
+use crate::databases::Database;
+
+/// The codes that the prover may report where the pragma passes. Anything else is a wrong verdict without further ado.
+pub const ACCEPTED: &[Code] = &[
+    // The pragma fills a page that is cut off with zeros and goes on.
+    Code::Truncated,
+    // The pragma reads serial types 10 and 11, which do not exist, as NULL.
+    Code::ReservedType,
+    // The pragma parses a record no further than the table's last column, and an entry's end only for its rowid.
+    Code::RecordLength,
+    Code::RecordHeader,
+    Code::EntryShape,
+    // The pragma looks entries up by collation, and compares bytes only of the columns that the index names.
+    Code::MissingEntry,
+    Code::StrayEntry,
+    Code::EntryDiffers,
+    // The pragma does not mind a schema row whose name is not the one in its SQL.
+    Code::Schema,
+    // The pragma allows a cell pointer array that runs into the content area if free blocks make up for it.
+    Code::ContentStart,
+];
+
+/// Follows from another fault of the same tree and needs none of its own.
+const FOLLOWING: &[Code] = &[Code::EntryCount, Code::MissingEntry, Code::StrayEntry, Code::IndexContent];
+
+/// Confirms every finding of a proof, or says which one it cannot.
+pub fn confirms(database: &Database, file: &Path, proof: &Proof) -> Result<(), String> {
+    let bytes = std::fs::read(file).map_err(|why| why.to_string())?;
+    let judge = Judge { database, bytes: &bytes, file };
+    let mut confirmed: Vec<&Finding> = Vec::new();
+    let mut open: Vec<&Finding> = Vec::new();
+    for finding in &proof.findings {
+        if ACCEPTED.contains(&finding.code) && judge.confirms(finding) {
+            confirmed.push(finding)
+        } else {
+            open.push(finding)
+        }
+    }
+    for finding in open {
+        let follows = FOLLOWING.contains(&finding.code)
+            && confirmed.iter().any(|other| !FOLLOWING.contains(&other.code) && other.code != Code::Truncated);
+        if !follows {
+            return Err(format!("{finding:?}"));
+        }
+    }
+    Ok(())
+}
+
+struct Judge<'a> {
+    database: &'a Database,
+    bytes: &'a [u8],
+    file: &'a Path,
+}
+
+impl Judge<'_> {
+    fn confirms(&self, finding: &Finding) -> bool {
+        match finding.code {
+            Code::Truncated => {
+                let size = self.page_size();
+                let pages = self.number(28, 4);
+                self.database.file.len() % size != 0 || self.database.file.len() < pages * size
+            }
+            Code::ReservedType => self.any_record(finding, |record| record.types.iter().any(|t| *t == 10 || *t == 11)),
+            Code::RecordLength => self.any_record(finding, |record| record.end != Some(record.payload)),
+            Code::RecordHeader => self.any_record(finding, |record| record.header_is_broken),
+            Code::EntryShape => self.any_record(finding, |record| {
+                let expected: usize =
+                    finding.expected.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0);
+                record.types.len() != expected || !matches!(record.types.last(), Some(1..=6 | 8 | 9))
+            }),
+            Code::MissingEntry | Code::StrayEntry | Code::EntryDiffers => {
+                finding.tree.as_ref().is_some_and(|tree| self.scans_differ(tree).unwrap_or(true))
+            }
+            Code::Schema => self.schema_has_a_stranger().unwrap_or(true),
+            Code::ContentStart => finding.page.is_some_and(|page| {
+                let start = self.page(page);
+                let header = start + if page == 1 { 100 } else { 0 };
+                let pointers = if matches!(self.number(header, 1), 2 | 5) { 12 } else { 8 };
+                let end = header - start + pointers + 2 * self.number(header + 3, 2);
+                self.number(header + 5, 2) < end && self.number(header + 5, 2) != 0
+            }),
+            _ => false,
+        }
+    }
+
+    fn page_size(&self) -> usize {
+        match self.number(16, 2) {
+            1 => 65536,
+            size => size.max(512),
+        }
+    }
+
+    fn page(&self, number: u32) -> usize {
+        (number as usize - 1) * self.page_size()
+    }
+
+    fn number(&self, at: usize, length: usize) -> usize {
+        (at..at + length).fold(0, |number, at| number << 8 | usize::from(self.bytes.get(at).copied().unwrap_or(0)))
+    }
+
+    fn varint(&self, at: &mut usize) -> u64 {
+        let mut value = 0u64;
+        for index in 0..9 {
+            let byte = self.number(*at, 1) as u64;
+            *at += 1;
+            if index == 8 {
+                return value << 8 | byte;
+            }
+            value = value << 7 | byte & 127;
+            if byte < 128 {
+                break;
+            }
+        }
+        value
+    }
+
+    /// Whether a record on the finding's page (and of its rowid, if it has one) is as `is` says.
+    fn any_record(&self, finding: &Finding, is: impl Fn(&Record) -> bool) -> bool {
+        let Some(page) = finding.page else { return false };
+        let start = self.page(page);
+        let header = start + if page == 1 { 100 } else { 0 };
+        let flag = self.number(header, 1);
+        let pointers = header + if matches!(flag, 2 | 5) { 12 } else { 8 };
+        (0..self.number(header + 3, 2)).any(|index| {
+            let mut at = start + self.number(pointers + 2 * index, 2);
+            if flag == 2 {
+                at += 4;
+            }
+            let payload = self.varint(&mut at) & 0xffff_ffff;
+            if flag == 13 {
+                let rowid = self.varint(&mut at) as i64;
+                if finding.rowid.is_some_and(|wanted| wanted != rowid) {
+                    return false;
+                }
+            }
+            is(&self.record(at, payload))
+        })
+    }
+
+    /// A record whose header lies on its page.
+    fn record(&self, at: usize, payload: u64) -> Record {
+        let mut next = at;
+        let length = self.varint(&mut next);
+        let mut record = Record { payload, types: Vec::new(), end: Some(length), header_is_broken: false };
+        let end = at + length as usize;
+        record.header_is_broken = length == 0 || length > payload;
+        while next < end && next < self.bytes.len() {
+            let kind = self.varint(&mut next);
+            record.types.push(kind);
+            let bytes = match kind {
+                0 | 8..=11 => 0,
+                1..=4 => kind,
+                5 => 6,
+                6 | 7 => 8,
+                kind => (kind - 12) / 2,
+            };
+            record.end = record.end.and_then(|end| end.checked_add(bytes));
+        }
+        record.header_is_broken |= next > end;
+        record
+    }
+
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        Connection::open_with_flags(format!("file:{}?immutable=1", self.file.display()), flags)
+    }
+
+    /// Whether the index holds something else than the table: every column's class and bytes, as a multiset.
+    fn scans_differ(&self, index: &str) -> rusqlite::Result<bool> {
+        let sql = self.open()?;
+        let table: String =
+            sql.query_row("SELECT tbl_name FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE", [index], |row| {
+                row.get(0)
+            })?;
+        let columns: Vec<String> = sql
+            .prepare("SELECT coalesce(name, 'rowid') FROM pragma_index_xinfo(?1) ORDER BY seqno")?
+            .query_map([index], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let list: Vec<String> = columns
+            .iter()
+            .map(|column| if column == "rowid" { column.clone() } else { format!("\"{column}\"") })
+            .collect();
+        let list = list.join(", ");
+        let from_index = bag(&sql, &format!("SELECT {list} FROM \"{table}\" INDEXED BY \"{index}\""))?;
+        let from_table = bag(&sql, &format!("SELECT {list} FROM \"{table}\" NOT INDEXED"))?;
+        Ok(from_index != from_table)
+    }
+
+    fn schema_has_a_stranger(&self) -> rusqlite::Result<bool> {
+        let sql = self.open()?;
+        sql.query_row(
+            "SELECT count(*) > 0 FROM sqlite_schema WHERE rootpage > 0
+               AND name COLLATE NOCASE NOT IN (SELECT name FROM pragma_table_list)
+               AND name COLLATE NOCASE NOT IN (SELECT i.name FROM pragma_table_list AS t, pragma_index_list(t.name) AS i)",
+            [],
+            |row| row.get(0),
+        )
+    }
+}
+
+struct Record {
+    payload: u64,
+    types: Vec<u64>,
+    /// Where the fields end; `None` beyond all numbers.
+    end: Option<u64>,
+    header_is_broken: bool,
+}
+
+fn bag(sql: &Connection, query: &str) -> rusqlite::Result<HashMap<String, usize>> {
+    let mut statement = sql.prepare(query)?;
+    let columns = statement.column_count();
+    let mut bag = HashMap::new();
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let values: Vec<String> = (0..columns)
+            .map(|at| {
+                Ok(match row.get_ref(at)? {
+                    rusqlite::types::ValueRef::Text(text) => format!("text {text:?}"),
+                    other => match Value::try_from(other) {
+                        Ok(Value::Real(real)) if real.fract() == 0.0 => format!("number {real}"),
+                        Ok(Value::Integer(integer)) => format!("number {integer}"),
+                        other => format!("{other:?}"),
+                    },
+                })
+            })
+            .collect::<rusqlite::Result<_>>()?;
+        *bag.entry(values.join(", ")).or_default() += 1;
+    }
+    Ok(bag)
+}
