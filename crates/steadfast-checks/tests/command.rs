@@ -175,3 +175,12 @@ fn combinations_that_cannot_be_meant_are_refused() {
     check("run = ['a']\nexpect.json = {}", "no JSONPath");
     check("run = ['a']\nexpect.json = { 'depth' = 1 }", "invalid JSONPath");
 }
+
+#[test]
+fn an_expectation_that_every_text_meets_is_dead() {
+    let scene = Scene::new();
+    let check =
+        crate::scene::read("command", "run = ['echo', 'ok']\nexpect.exit = 0\nexpect.stdout = { matches = '' }");
+    let proof = check.prove(&[&scene.look(&*check)], &[]).unwrap();
+    assert_eq!(proof.dead().map(|claim| claim.claim.as_str()).collect::<Vec<_>>(), ["stdout.matches"]);
+}

@@ -177,7 +177,20 @@ fn every_field_read_is_broken(kind: &dyn AnyKind, broken: &mut Vec<String>) {
                 let stored = stored(kind, &*check, Outcome::Seen(seen));
                 check.read(&stored).is_ok_and(|changed| !check.judge(&changed).is_pass())
             });
-            if is_read && !sabotages.iter().any(|seen| seen.pointer(&pointer) != now) {
+            // That all around it is gone does not count: it has to be wrong, or missing where others are left.
+            let others_are_left = |seen: &Value| {
+                let mut holder = pointer.as_str();
+                while let Some((outer, _)) = holder.rsplit_once('/') {
+                    match seen.pointer(outer) {
+                        Some(Value::Array(items)) => return !items.is_empty(),
+                        Some(Value::Object(map)) => return !map.is_empty(),
+                        Some(_) | None => holder = outer,
+                    }
+                }
+                false
+            };
+            let differs = |seen: &Value| seen.pointer(&pointer) != now && others_are_left(seen);
+            if is_read && !sabotages.iter().any(differs) {
                 broken.push(format!("{pointer} of {} is read and never broken", specimen.good.trim()));
             }
         }

@@ -395,7 +395,11 @@ impl<K: Kind> Check for Typed<K> {
             .into_iter()
             .map(|claim| {
                 let own = breakages.iter().filter(|breakage| breakage.claim == claim);
-                let red = own.filter(|b| self.trial(&self.expect, &b.sabotage, at).by.contains(&claim));
+                // An unknown is no proof: a cut answer makes every expectation unknown, the dead ones too.
+                let red = own.filter(|breakage| {
+                    let trial = self.trial(&self.expect, &breakage.sabotage, at);
+                    trial.verdict == "fail" && trial.by.contains(&claim)
+                });
                 let red_by = red.map(|breakage| breakage.sabotage.name.clone()).collect();
                 ClaimProof { claim, red_by }
             })

@@ -136,7 +136,8 @@ pub(super) fn breakages(expect: &FilesExpect, seen: &FilesSeen, at: Timestamp) -
     }
     if expect.mode.is_some() {
         let story = "a deploy or a restore as another user changed the permissions";
-        add("mode", "one bit more", story, last(&|file| file.mode ^= 0o004));
+        add("mode", "one bit more on the last", story, last(&|file| file.mode ^= 0o004));
+        add("mode", "one bit more on all", story, each(seen, |file| file.mode ^= 0o004));
     }
     if let (Some(floor), Some(space)) = (expect.free_space, seen.space) {
         let broken = Space { free: floor.least(space.size).saturating_sub(1), ..space };
