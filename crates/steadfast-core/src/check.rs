@@ -388,7 +388,7 @@ impl<K: Kind> Check for Typed<K> {
     fn prove(&self, greens: &[&Sighting], neighbours: &[Neighbour<'_>]) -> Option<Proof> {
         let seen: Vec<&K::Seen> = greens.iter().filter_map(|green| self.seen(green)).collect();
         let (green, at) = (*seen.first()?, greens.first()?.at);
-        let impostors = K::impostors(&self.look, green, &self.others(neighbours));
+        let impostors = K::impostors(&self.look, green, at, &self.others(neighbours));
         let trials: Vec<Trial> = impostors.iter().map(|sabotage| self.trial(&self.expect, sabotage, at)).collect();
         let breakages = K::breakages(&self.expect, green, at);
         let expectations = K::claims(&self.expect)
@@ -418,7 +418,7 @@ impl<K: Kind> Check for Typed<K> {
     fn propose(&self, greens: &[&Sighting], neighbours: &[Neighbour<'_>]) -> Option<Suggestion> {
         let seen: Vec<&K::Seen> = greens.iter().filter_map(|green| self.seen(green)).collect();
         let (green, at) = (*seen.first()?, greens.first()?.at);
-        let impostors = K::impostors(&self.look, green, &self.others(neighbours));
+        let impostors = K::impostors(&self.look, green, at, &self.others(neighbours));
         self.strengthen(&Map::new(), &seen, at, &impostors)
     }
 
@@ -513,7 +513,7 @@ fn sabotages_of<K: Kind>(check: &dyn Check, green: &Sighting) -> Vec<Shown> {
     let Some(typed) = check.as_any().downcast_ref::<Typed<K>>() else { return Vec::new() };
     let Some(seen) = typed.seen(green) else { return Vec::new() };
     let breakages = K::breakages(&typed.expect, seen, green.at).into_iter().map(|breakage| breakage.sabotage);
-    K::impostors(&typed.look, seen, &[])
+    K::impostors(&typed.look, seen, green.at, &[])
         .into_iter()
         .chain(breakages)
         .map(|sabotage| Shown {

@@ -72,8 +72,14 @@ pub trait Kind: Sized + Send + Sync + 'static {
     }
 
     /// Whole answers that look alive and are wrong. They depend on the kind and the sort of answer, never on the
-    /// expectations. `others` are the green observations of other checks of this kind.
-    fn impostors(look: &Self::Look, seen: &Self::Seen, others: &[Other<'_, Self>]) -> Vec<Sabotage<Self::Seen>>;
+    /// expectations. `at` is when the green observation was made; `others` are the green observations of other checks
+    /// of this kind.
+    fn impostors(
+        look: &Self::Look,
+        seen: &Self::Seen,
+        at: Timestamp,
+        others: &[Other<'_, Self>],
+    ) -> Vec<Sabotage<Self::Seen>>;
 
     /// For each expectation the smallest changes that must trip it.
     fn breakages(expect: &Self::Expect, seen: &Self::Seen, at: Timestamp) -> Vec<Breakage<Self::Seen>>;

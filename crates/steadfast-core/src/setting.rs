@@ -604,7 +604,8 @@ impl Setting for f64 {
         }
     }
     fn write(&self) -> Value {
-        json!(self)
+        // 14 stays 14: what is shown is what was written.
+        if self.fract() == 0.0 && self.abs() < 9.0e15 { json!(*self as i64) } else { json!(self) }
     }
     fn schema() -> Value {
         json!({ "type": "number" })

@@ -278,7 +278,12 @@ impl Kind for Command {
         all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
-    fn impostors(_look: &CommandLook, seen: &CommandSeen, others: &[Other<'_, Self>]) -> Vec<Sabotage<CommandSeen>> {
+    fn impostors(
+        _look: &CommandLook,
+        seen: &CommandSeen,
+        _: Timestamp,
+        others: &[Other<'_, Self>],
+    ) -> Vec<Sabotage<CommandSeen>> {
         sabotage::impostors(seen, others)
     }
 

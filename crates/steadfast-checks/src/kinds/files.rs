@@ -321,7 +321,12 @@ impl Kind for Files {
         numbers
     }
 
-    fn impostors(_look: &FilesLook, seen: &FilesSeen, _others: &[Other<'_, Self>]) -> Vec<Sabotage<FilesSeen>> {
+    fn impostors(
+        _look: &FilesLook,
+        seen: &FilesSeen,
+        _: Timestamp,
+        _others: &[Other<'_, Self>],
+    ) -> Vec<Sabotage<FilesSeen>> {
         sabotage::impostors(seen)
     }
 

@@ -507,7 +507,12 @@ impl Kind for Http {
         numbers
     }
 
-    fn impostors(_: &HttpLook, seen: &Vec<Arc<Exchange>>, others: &[Other<'_, Http>]) -> Vec<Sabotage<Self::Seen>> {
+    fn impostors(
+        _: &HttpLook,
+        seen: &Vec<Arc<Exchange>>,
+        _: Timestamp,
+        others: &[Other<'_, Http>],
+    ) -> Vec<Sabotage<Self::Seen>> {
         impostors::impostors(seen, others)
     }
 

@@ -275,7 +275,7 @@ impl Kind for Sql {
         numbers
     }
 
-    fn impostors(look: &SqlLook, seen: &SqlSeen, others: &[Other<'_, Self>]) -> Vec<Sabotage<SqlSeen>> {
+    fn impostors(look: &SqlLook, seen: &SqlSeen, _: Timestamp, others: &[Other<'_, Self>]) -> Vec<Sabotage<SqlSeen>> {
         sabotage::impostors(look, seen, others)
     }
 

@@ -232,7 +232,7 @@ impl Kind for Tls {
         numbers
     }
 
-    fn impostors(_: &TlsLook, seen: &TlsSeen, _: &[Other<'_, Tls>]) -> Vec<Sabotage<TlsSeen>> {
+    fn impostors(_: &TlsLook, seen: &TlsSeen, at: Timestamp, _: &[Other<'_, Tls>]) -> Vec<Sabotage<TlsSeen>> {
         let with = |distrust: &str, change: &dyn Fn(&mut Certificate)| {
             let mut impostor = seen.clone();
             impostor.distrust = Some(distrust.to_owned());
@@ -262,6 +262,11 @@ impl Kind for Tls {
                     c.names = vec!["other.invalid".to_owned()];
                 }),
             ),
+            Sabotage::seen("about to expire", "the renewal job has stopped: still trusted, and red by tonight", {
+                let mut soon = seen.clone();
+                soon.certificate.not_after = at.checked_add(jiff::SignedDuration::from_hours(6)).unwrap_or(at);
+                soon
+            }),
         ]
     }
 
@@ -362,7 +367,7 @@ protocol = ["TLSv1.3"]
 issuer = { contains = "Let's Encrypt" }
 "#,
             naive: "address = \"shop.example:443\"\nexpect = { protocol = [\"TLSv1.3\"] }",
-            naive_survivors: &["expired", "default certificate", "another host"],
+            naive_survivors: &["expired", "default certificate", "another host", "about to expire"],
             seen: TlsSeen {
                 protocol: Protocol::Tls13,
                 cipher: "TLS13_AES_256_GCM_SHA384".into(),

@@ -165,7 +165,7 @@ impl<const FLAW: u8> Kind for Toy<FLAW> {
         set.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name.to_owned()).collect()
     }
 
-    fn impostors(_: &Self::Look, seen: &ToySeen, _: &[Other<'_, Self>]) -> Vec<Sabotage<ToySeen>> {
+    fn impostors(_: &Self::Look, seen: &ToySeen, _: Timestamp, _: &[Other<'_, Self>]) -> Vec<Sabotage<ToySeen>> {
         let story = if FLAW == TELLS_NO_STORY { "" } else { "somebody swapped the toys" };
         let mut all = vec![Sabotage::seen("another number", story, ToySeen { number: 7, ..seen.clone() })];
         if FLAW != HAS_A_DEAD_EXPECTATION {

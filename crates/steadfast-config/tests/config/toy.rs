@@ -131,7 +131,7 @@ impl Kind for Toy {
     fn claims(expect: &ToyExpect) -> Vec<String> {
         written_keys(expect)
     }
-    fn impostors(_: &ToyLook, _: &Nothing, _: &[Other<'_, Self>]) -> Vec<Sabotage<Nothing>> {
+    fn impostors(_: &ToyLook, _: &Nothing, _: Timestamp, _: &[Other<'_, Self>]) -> Vec<Sabotage<Nothing>> {
         Vec::new()
     }
     fn breakages(_: &ToyExpect, _: &Nothing, _: Timestamp) -> Vec<Breakage<Nothing>> {
@@ -166,7 +166,7 @@ impl Kind for Gadget {
     fn claims(expect: &GadgetExpect) -> Vec<String> {
         written_keys(expect)
     }
-    fn impostors(_: &GadgetLook, _: &Nothing, _: &[Other<'_, Self>]) -> Vec<Sabotage<Nothing>> {
+    fn impostors(_: &GadgetLook, _: &Nothing, _: Timestamp, _: &[Other<'_, Self>]) -> Vec<Sabotage<Nothing>> {
         Vec::new()
     }
     fn breakages(_: &GadgetExpect, _: &Nothing, _: Timestamp) -> Vec<Breakage<Nothing>> {

@@ -124,7 +124,7 @@ impl Kind for Toy {
         numbers.as_object().cloned().unwrap()
     }
 
-    fn impostors(_: &ToyLook, _: &Word, others: &[Other<'_, Self>]) -> Vec<Sabotage<Word>> {
+    fn impostors(_: &ToyLook, _: &Word, _: Timestamp, others: &[Other<'_, Self>]) -> Vec<Sabotage<Word>> {
         let empty = Sabotage::seen("empty", "the answer is gone", Word(String::new()));
         let answer = |other: &Other<'_, Self>| {
             Sabotage::seen(format!("answer of {}", other.id), "a mixed-up route", other.seen.clone())
