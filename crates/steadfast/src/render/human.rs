@@ -356,10 +356,10 @@ mod tests {
         }
     }
 
-    /// The report on a page of 80 columns; only a command or a single word may be longer.
+    /// The report on a page of 80 columns; only a quoted word of a command may be longer, as it could not be pasted.
     fn page(report: &Report) -> String {
         let text = Human.render(report, &Page::FILE);
-        for line in text.lines() {
+        for line in text.lines().filter(|line| !line.trim_start().starts_with('\'')) {
             assert!(line.width() <= 80, "{} columns: {line}", line.width());
         }
         text

@@ -262,7 +262,7 @@ mod tests {
         let wrapped = wrap(command, 30, Break::Shell);
         assert_eq!(
             wrapped,
-            ["curl -sS \\", "-H 'accept: text/html, a b' \\", "-u \"a b:c\" \\", "'http://127.0.0.1:8080/d/7d0bd618'"]
+            ["curl -sS -H \\", "'accept: text/html, a b' -u \\", "\"a b:c\" \\", "'http://127.0.0.1:8080/d/7d0bd618'"]
         );
     }
 
