@@ -107,3 +107,14 @@ fn files_and_databases_outside_are_not_in_this_world_either() {
         assert_eq!(closed.exits(3).codes(id), ["not-in-this-world"]);
     }
 }
+
+#[test]
+fn no_program_is_run_as_nobody_could_tell_where_it_looks() {
+    let production = Listener::open();
+    let port = production.address().port();
+    let command = format!(
+        "[[check]]\nid = \"probe\"\nsummary = \"s\"\n[check.command]\nrun = [\"curl\", \"-s\", \"http://127.0.0.1:{port}/\"]\n\
+         [check.command.expect]\nexit = 0\n"
+    );
+    check(&production, &format!("{HEAD}{command}"), &[]);
+}
