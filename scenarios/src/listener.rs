@@ -18,6 +18,11 @@ pub struct Listener {
 impl Listener {
     /// Opens one that answers with a page.
     pub fn open() -> Listener {
+        Listener::answering(|_| (200, "production".to_owned()))
+    }
+
+    /// Opens one whose answer (status and body) depends on how many came before.
+    pub fn answering(answer: impl Fn(usize) -> (u16, String) + Send + 'static) -> Listener {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("its address");
         let (visitors, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
@@ -28,15 +33,29 @@ impl Listener {
                     if stop.load(Ordering::SeqCst) {
                         return;
                     }
-                    visitors.lock().expect("no visitor panics").push(visitor);
+                    let before = {
+                        let mut visitors = visitors.lock().expect("no visitor panics");
+                        visitors.push(visitor);
+                        visitors.len() - 1
+                    };
                     let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
                     if stream.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {
-                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nproduction");
+                        let (status, body) = answer(before);
+                        let head = format!(
+                            "HTTP/1.1 {status} x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+                            body.len()
+                        );
+                        let _ = stream.write_all((head + &body).as_bytes());
                     }
                 }
             }
         });
         Listener { address, visitors, stop, thread: Some(thread) }
+    }
+
+    /// `http://127.0.0.1:port`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// Where it listens.

@@ -23,7 +23,7 @@ pub struct Misbehaving {
 type Act = fn(&mut TcpStream, &Request) -> std::io::Result<()>;
 
 /// Every misbehaviour by its path.
-pub const ACTS: &[(&str, Act)] = &[
+const ACTS: &[(&str, Act)] = &[
     ("/well", |s, _| s.write_all(&whole("text/plain", b"all is well"))),
     ("/slow-headers", |s, _| {
         s.write_all(b"HTTP/1.1 200 OK\r\n")?;

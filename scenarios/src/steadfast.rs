@@ -126,6 +126,11 @@ impl Running {
             .concat()
     }
 
+    /// Whether it has ended.
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
     /// Its process.
     pub fn id(&self) -> u32 {
         self.child.id()

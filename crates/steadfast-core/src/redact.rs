@@ -117,8 +117,13 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
             }
         }
     }
-    forms.push(percent(bytes, true));
-    forms.push(percent(bytes, false));
+    // RFC 3986; JavaScript's encodeURIComponent; a form's values (WHATWG), with `+` for a space; every single byte.
+    for (kept, space) in [("-._~", "%20"), ("-._~!'()*", "%20"), ("*-._", "+"), ("-._~", "+")] {
+        forms.push(percent(bytes, kept, space, true));
+        forms.push(percent(bytes, kept, space, false));
+    }
+    forms.push(bytes.iter().flat_map(|byte| format!("%{byte:02X}").into_bytes()).collect());
+    forms.push(bytes.iter().flat_map(|byte| format!("%{byte:02x}").into_bytes()).collect());
     forms.push(bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect());
     forms.push(bytes.iter().flat_map(|byte| format!("{byte:02X}").into_bytes()).collect());
     if let Ok(quoted) = serde_json::to_string(secret) {
@@ -145,11 +150,13 @@ fn base64(bytes: &[u8], table: &[u8; 64]) -> Vec<u8> {
     out
 }
 
-fn percent(bytes: &[u8], upper: bool) -> Vec<u8> {
+fn percent(bytes: &[u8], kept: &str, space: &str, upper: bool) -> Vec<u8> {
     let mut out = Vec::new();
     for byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
+        if byte.is_ascii_alphanumeric() || kept.as_bytes().contains(byte) {
             out.push(*byte);
+        } else if *byte == b' ' {
+            out.extend(space.as_bytes());
         } else if upper {
             out.extend(format!("%{byte:02X}").into_bytes());
         } else {
@@ -221,6 +228,19 @@ mod tests {
         ] {
             let clean = redactor.text(echo).unwrap_or_else(|| echo.to_owned());
             assert!(clean.contains(MASK) && !clean.contains("ssword"), "{echo} became {clean}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_taken_out_of_forms_whichever_way_they_are_encoded() {
+        let redactor = knowing("correct horse~(1)");
+        for echo in [
+            "password=correct+horse%7E%281%29",
+            "password=correct+horse~%281%29",
+            "password=correct%20horse~(1)",
+            "password=%63%6F%72%72%65%63%74%20%68%6F%72%73%65%7E%28%31%29",
+        ] {
+            assert_eq!(redactor.text(echo).as_deref(), Some("password=***"), "{echo}");
         }
     }
 

@@ -24,6 +24,7 @@ use crate::body::Body;
 use crate::decode::{self, decode};
 use crate::dial::dial;
 use crate::exchange::{Response, Timings};
+use crate::head_bound::{Bounded, HeadBound};
 use crate::patience::{try_within, within};
 use crate::permits::HostPermits;
 use crate::tls::{TlsSettings, handshake};
@@ -206,12 +207,15 @@ async fn converse<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let io = TokioIo::new(stream);
+    let bound = HeadBound::new();
+    let io = TokioIo::new(Bounded { stream, bound: bound.clone() });
     let mut raw = if two {
         let shaken = within(world, http2::handshake(TokioExecutor::new(), io)).await?;
         let (sender, connection) = shaken.map_err(|why| of_hyper(&why))?;
         let driver = tokio::spawn(connection);
-        let mut open = Open { sender: Sender::Two(sender), remote: opened.remote.clone() };
+        // Frames have bounds of their own.
+        bound.lift();
+        let mut open = Open { sender: Sender::Two(sender), bound: None, remote: opened.remote.clone() };
         let raw = open.send(world, ask).await;
         if ask.keep_alive && raw.is_ok() {
             Pool::put(world, key, open);
@@ -221,10 +225,10 @@ where
         raw?
     } else {
         let mut builder = http1::Builder::new();
-        builder.max_headers(1000).max_buf_size(1 << 20);
+        builder.max_headers(1000).max_buf_size(256 << 10);
         let shaken = within(world, builder.handshake(io)).await?;
         let (sender, connection) = shaken.map_err(|why| of_hyper(&why))?;
-        let mut open = Open { sender: Sender::One(sender), remote: opened.remote.clone() };
+        let mut open = Open { sender: Sender::One(sender), bound: Some(bound), remote: opened.remote.clone() };
         if ask.keep_alive {
             tokio::spawn(connection);
             let raw = open.send(world, ask).await;
@@ -302,6 +306,7 @@ enum Sender {
 /// An open connection.
 struct Open {
     sender: Sender,
+    bound: Option<HeadBound>,
     remote: String,
 }
 
@@ -310,6 +315,7 @@ impl Open {
         let clock = world.clock();
         let began = clock.elapsed();
         let request = request(ask, matches!(self.sender, Sender::Two(_)))?;
+        self.bound.iter().for_each(HeadBound::set);
         let answered = try_within(world, async {
             let answer = match &mut self.sender {
                 Sender::One(sender) => {
@@ -324,6 +330,7 @@ impl Open {
             answer.map_err(|why| of_hyper(&why))
         });
         let response = answered.await?;
+        self.bound.iter().for_each(HeadBound::lift);
         let first_byte = clock.elapsed().saturating_sub(began);
         let (head, incoming) = response.into_parts();
         let (body, cut) = try_within(world, read_body(incoming, ask.body_limit)).await?;
@@ -429,6 +436,7 @@ fn of_body(why: &hyper::Error) -> Trouble {
 }
 
 fn of_hyper(why: &hyper::Error) -> Trouble {
+    use io::ErrorKind as K;
     if why.is_parse() {
         return Trouble::new(codes::BAD_PROTOCOL, chain(why));
     }
@@ -436,6 +444,10 @@ fn of_hyper(why: &hyper::Error) -> Trouble {
         return Trouble::new(codes::RESET, "the connection was closed before a complete answer");
     }
     match io_of(why) {
+        // What the system says has a number; a chunk that is none, and an endless header, have a word.
+        Some(io) if io.raw_os_error().is_none() && matches!(io.kind(), K::InvalidData | K::InvalidInput) => {
+            Trouble::new(codes::BAD_PROTOCOL, io.to_string())
+        }
         Some(io) => Trouble::of_io(io),
         None => Trouble::new(codes::BAD_PROTOCOL, chain(why)),
     }

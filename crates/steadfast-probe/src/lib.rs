@@ -4,6 +4,7 @@ pub mod body;
 pub mod decode;
 pub mod dial;
 pub mod exchange;
+mod head_bound;
 pub mod http;
 pub mod patience;
 pub mod permits;

@@ -366,7 +366,7 @@ impl Kind for Http {
         if look.sweep.as_ref().is_some_and(Vec::is_empty) {
             problems.add(table.place(&["sweep"]), "an empty sweep", "it would look at nothing and find nothing wrong");
         }
-        let relative = look.requests().1.iter().any(|path| !path.contains("://"));
+        let relative = look.requests().1.iter().any(|path| !request::is_absolute(path));
         if relative && look.base_url.is_none() && ways == 1 {
             let why = "a path needs something to be appended to";
             let instead = "base_url = { target = \"...\" } here or in [defaults.http], or write the whole URL";
@@ -406,7 +406,7 @@ impl Kind for Http {
         let (method, paths) = look.requests();
         let base = look.base_url.as_ref().map(Address::shown).unwrap_or_default();
         match (paths.as_slice(), &look.sweep) {
-            ([path], None) if path.contains("://") => format!("{method} {path}"),
+            ([path], None) if request::is_absolute(path) => format!("{method} {path}"),
             ([path], None) => format!("{method} {base}{path}"),
             (paths, _) => format!("{method} {base} ({} addresses)", paths.len()),
         }

@@ -171,8 +171,10 @@ fn steadfast_says(out: &mut Layout, story: &Story, report: &Report) -> bool {
 
 fn told_in_full(out: &mut Layout, check: &CheckReport) {
     out.field(6, "the claim", &check.summary);
-    for finding in check.findings.iter().take(2) {
-        shortfall(out, 6, check, &in_short(finding), &mut None);
+    let findings: Vec<Finding> = check.findings.iter().take(2).map(in_short).collect();
+    let mut above = None;
+    for finding in &findings {
+        shortfall(out, 6, check, finding, &mut above);
     }
     if let Some(todo) = &check.what_to_do {
         out.field(6, "what to do", todo);

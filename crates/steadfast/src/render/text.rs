@@ -123,15 +123,24 @@ fn wrap(text: &str, room: usize, breaks: Break) -> Vec<String> {
     let mut line = String::new();
     for word in words {
         let reserve = if tail.is_empty() { 0 } else { 2 };
-        if !line.is_empty() && line.width() + word.trim_end().width() + reserve > room {
+        if !line.is_empty() && line.len() + word.len() > room && line.width() + word.trim_end().width() + reserve > room
+        {
             lines.push(format!("{}{}", line, tail).trim_end().to_owned());
             line = String::new();
         }
         line.push_str(&word);
-        while breaks == Break::Words && line.trim_end().width() > room {
-            let cut = fitting(&line, room);
-            let rest = line.split_off(cut);
-            lines.push(std::mem::replace(&mut line, rest));
+        if breaks == Break::Words {
+            // One pass over a word, however long it is: a body may be one word of a megabyte.
+            let mut rest = line.as_str();
+            loop {
+                let cut = fitting(rest, room);
+                if rest[cut..].trim_end().is_empty() {
+                    break;
+                }
+                lines.push(rest[..cut].to_owned());
+                rest = &rest[cut..];
+            }
+            line = rest.to_owned();
         }
     }
     if !line.trim_end().is_empty() || lines.is_empty() {

@@ -139,10 +139,16 @@ async fn one(look: &HttpLook, world: &World, method: &str, path: &str) -> Exchan
     exchange
 }
 
+/// Whether it is a URL of its own; one that stands in a path or a query does not count.
+pub(super) fn is_absolute(path: &str) -> bool {
+    path.split_once("://")
+        .is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
 fn prepare(look: &HttpLook, world: &World, method: &str, path: &str) -> Result<Ask, Trouble> {
     let unusable = |what: String| Trouble::new(codes::LOCAL_TROUBLE, what);
     let written = match &look.base_url {
-        Some(base) if !path.contains("://") => {
+        Some(base) if !is_absolute(path) => {
             let base = world.address(base)?;
             let base = base.expose().trim_end_matches('/').to_owned();
             if path.starts_with('/') || path.is_empty() { base + path } else { format!("{base}/{path}") }
