@@ -137,9 +137,8 @@ fn proposal(subject: &Subject, sightings: &[Sighting], page: &Page) -> String {
     let kind = check.kind();
     if let Some(table) = look.as_object_mut() {
         let fields = registry::kinds().iter().find(|known| known.name() == kind).map(|kind| kind.manual().look_fields);
-        let is_default = |key: &str, value: &Value| {
-            fields.iter().flatten().any(|field| field.key == key && field.default == *value)
-        };
+        let is_default =
+            |key: &str, value: &Value| fields.iter().flatten().any(|field| field.key == key && field.default == *value);
         table.retain(|key, value| key != "expect" && !is_default(key, value));
     }
     let head = json!({ "id": subject.id });
