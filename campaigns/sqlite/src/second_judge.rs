@@ -194,8 +194,9 @@ impl Judge<'_> {
             .map(|column| if column == "rowid" { column.clone() } else { format!("\"{column}\"") })
             .collect();
         let list = list.join(", ");
-        let from_index = bag(&sql, &format!("SELECT {list} FROM \"{table}\" INDEXED BY \"{index}\""))?;
-        let from_table = bag(&sql, &format!("SELECT {list} FROM \"{table}\" NOT INDEXED"))?;
+        let from_index = bag(&sql, &format!("SELECT {list} FROM \"{table}\" INDEXED BY \"{index}\""), columns.len())?;
+        // NOT INDEXED alone does not keep SQLite from a covering index of a table without rowids: ask for all columns.
+        let from_table = bag(&sql, &format!("SELECT {list}, * FROM \"{table}\" NOT INDEXED"), columns.len())?;
         Ok(from_index != from_table)
     }
 
@@ -219,9 +220,8 @@ struct Record {
     header_is_broken: bool,
 }
 
-fn bag(sql: &Connection, query: &str) -> rusqlite::Result<HashMap<String, usize>> {
+fn bag(sql: &Connection, query: &str, columns: usize) -> rusqlite::Result<HashMap<String, usize>> {
     let mut statement = sql.prepare(query)?;
-    let columns = statement.column_count();
     let mut bag = HashMap::new();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

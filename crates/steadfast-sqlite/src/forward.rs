@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::finding::{Code, Finding};
+use crate::counterpart::Counterpart;
 use crate::header::be32;
 use crate::interior_pages::InteriorPages;
 use crate::leaf::{Bounds, Stop};
-use crate::manifest::{Leaves, Reference};
+use crate::manifest::Leaves;
 use crate::pagemap::{PageMap, Use};
 use crate::progress::{Bell, Halt};
 use crate::worker::{Common, Share, Worker};
@@ -25,7 +25,7 @@ pub(crate) struct Forward<'a> {
     pub(crate) bell: &'a Bell,
     pub(crate) bytes_per_second: Option<u64>,
     pub(crate) manifest: Option<&'a Leaves>,
-    pub(crate) reference: Option<&'a Reference>,
+    pub(crate) reference: Option<&'a Counterpart>,
     pub(crate) max_findings: usize,
     /// Asked between chunks whether the pin must be released.
     pub(crate) wal_is_within_bound: &'a (dyn Fn() -> bool + Sync),
@@ -148,19 +148,17 @@ impl Forward<'_> {
 
     fn digest(&self, worker: &mut Worker, first: u32, chunk: &[u8]) -> Result<(), Stop> {
         let size = self.common.source.geometry.page_size as usize;
-        let digests: Vec<[u8; 32]> = chunk.chunks_exact(size).map(|page| *blake3::hash(page).as_bytes()).collect();
+        let needs_digests = self.manifest.is_some() || matches!(self.reference, Some(Counterpart::Manifest(_)));
+        let digests: Vec<[u8; 32]> = if needs_digests {
+            chunk.chunks_exact(size).map(|page| *blake3::hash(page).as_bytes()).collect()
+        } else {
+            Vec::new()
+        };
         if let Some(manifest) = self.manifest {
             manifest.write(first, &digests).map_err(|why| Stop::Io(0, why))?;
         }
         if let Some(reference) = self.reference {
-            let expected = reference.read(first, digests.len()).map_err(|why| Stop::Io(0, why))?;
-            for (index, (seen, expected)) in digests.iter().zip(expected).enumerate() {
-                if *seen != expected {
-                    let page = first + index as u32;
-                    let finding = Finding::new(Code::PageChanged, "the page of the manifest", "other bytes");
-                    worker.share.findings.push(finding.on_page(page));
-                }
-            }
+            worker.share.differing.extend(reference.differing(first, chunk, &digests)?);
         }
         Ok(())
     }

@@ -31,6 +31,16 @@ pub struct WalIdentity {
     pub salts: [u32; 2],
     /// The commit frame that was judged.
     pub frames: u32,
+    /// Its bytes.
+    pub size: u64,
+    /// When it was last written.
+    pub mtime_ns: i128,
+}
+
+impl WalIdentity {
+    pub(crate) fn of(salts: [u32; 2], frames: u32, meta: &Metadata) -> WalIdentity {
+        WalIdentity { salts, frames, size: meta.len(), mtime_ns: nanoseconds(meta.mtime(), meta.mtime_nsec()) }
+    }
 }
 
 impl Identity {
@@ -73,6 +83,6 @@ pub(crate) fn stat(meta: &Metadata) -> (u64, i64, i64, i64, i64) {
     (meta.len(), meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec())
 }
 
-fn nanoseconds(seconds: i64, rest: i64) -> i128 {
+pub(crate) fn nanoseconds(seconds: i64, rest: i64) -> i128 {
     i128::from(seconds) * 1_000_000_000 + i128::from(rest)
 }

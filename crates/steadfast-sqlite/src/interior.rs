@@ -228,7 +228,8 @@ fn table_cells(common: &Common<'_>, worker: &mut Worker, pending: &Pending, page
         }
         bytes += cell.size;
         let is_ascending = previous.is_none_or(|previous| cell.rowid > previous);
-        if !(is_ascending && high.is_none_or(|high| cell.rowid <= high)) && !common.planted.order_off() {
+        let is_in_place = is_ascending && high.is_none_or(|high| cell.rowid <= high);
+        if !is_in_place && !common.planted.order_off() {
             let finding = Finding::new(Code::RowidOrder, "ascending separators", format!("separator {}", cell.rowid));
             worker.share.findings.push(finding.on_page(pending.page).in_tree(common.plan.name(pending.tree)));
         }

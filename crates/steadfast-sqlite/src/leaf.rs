@@ -81,7 +81,8 @@ impl Worker {
             let Some(cell) = self.cell(common, tree, number, page, index, &mut bytes, &mut whole) else { continue };
             let is_ascending = previous.is_none_or(|previous| cell.rowid > previous);
             let is_within = high.is_none_or(|high| cell.rowid <= high);
-            if !(is_ascending && is_within) && !common.planted.order_off() && common.seek.is_none() {
+            let is_in_place = is_ascending && is_within;
+            if !is_in_place && !common.planted.order_off() && common.seek.is_none() {
                 let expected = match (is_ascending, previous, high) {
                     (false, Some(previous), _) => format!("a rowid above {previous}"),
                     (_, _, Some(high)) => format!("a rowid up to {high}, its parent's bound"),

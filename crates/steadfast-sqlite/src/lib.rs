@@ -5,6 +5,7 @@
 //! [`close_kept_descriptors`], because closing one would drop the locks that the calling process itself holds.
 
 mod collation;
+mod counterpart;
 mod entry_hash;
 mod error;
 mod finding;
@@ -36,6 +37,7 @@ mod schema;
 mod siphash;
 mod sketch;
 mod source;
+mod stamp;
 mod through_sqlite;
 mod varint;
 mod vfs;
@@ -51,6 +53,7 @@ pub use manifest::{Digest, Reference};
 pub use options::Options;
 pub use planted::Planted;
 pub use progress::{Cancel, Event, Progress, Stage};
-pub use proof::{Level, Proof, Stopped, TreeReport, Unproven, Verdict, WalReport};
+pub use proof::{Differing, Level, Proof, Stopped, TreeReport, Unproven, Verdict, WalReport};
 pub use prover::Prover;
 pub use registry::{close_kept_descriptors, kept_descriptors};
+pub use stamp::{Stamp, StampCheck, StampOutcome};

@@ -105,6 +105,11 @@ pub struct Reference {
 }
 
 impl Reference {
+    /// Whether a file that starts so is a manifest.
+    pub(crate) fn is_one(first: &[u8; 16]) -> bool {
+        first == MAGIC
+    }
+
     /// Opens a manifest.
     pub fn open(path: &Path) -> Result<Reference> {
         let file = File::open(path)?;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
+use crate::identity::Identity;
 
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +81,21 @@ pub struct Stopped {
     pub resumable: bool,
 }
 
+/// What is different in the file or manifest that the pages were held against.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Differing {
+    /// Pages that both have and that are not the same.
+    pub pages: u64,
+    /// The first of them, up to the bound on findings.
+    pub first: Vec<u32>,
+    /// Pages that only this file has.
+    pub only_here: u32,
+    /// Pages that only the other one has.
+    pub only_there: u32,
+    /// Differing pages by table or index, most first.
+    pub by_tree: Vec<(String, u64)>,
+}
+
 /// The result of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Proof {
@@ -123,6 +139,14 @@ pub struct Proof {
     pub freelist_pages: u32,
     /// Every tree.
     pub trees: Vec<TreeReport>,
+    /// "wal" or "rollback journal".
+    pub journal: String,
+    /// The text encoding.
+    pub encoding: String,
+    /// The file in the moment that was judged.
+    pub identity: Option<Identity>,
+    /// What is different, if the pages were held against something.
+    pub differing: Option<Differing>,
     /// The root of the manifest that was written.
     pub manifest_root: Option<String>,
     /// The SQLite that evaluated what the pass cannot.
@@ -152,6 +176,10 @@ impl Proof {
             indexes: 0,
             freelist_pages: 0,
             trees: Vec::new(),
+            journal: String::new(),
+            encoding: String::new(),
+            identity: None,
+            differing: None,
             manifest_root: None,
             sqlite_version: rusqlite::version().to_owned(),
         }

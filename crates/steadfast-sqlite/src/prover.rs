@@ -7,19 +7,21 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::counterpart::Counterpart;
 use crate::error::{ProveError, ProveErrorKind};
 use crate::finding::{Code, Finding, Findings};
 use crate::forward::Forward;
+use crate::header::Encoding;
 use crate::interior_pages::InteriorPages;
-use crate::manifest::{Leaves, Reference, hex};
+use crate::manifest::{Leaves, hex};
 use crate::options::Options;
 use crate::page_use;
-use crate::pagemap::PageMap;
+use crate::pagemap::{PageMap, Use};
 use crate::plan::Plan;
 use crate::progress::{Bell, Event, Halt, Progress, Stage};
-use crate::proof::{Level, Proof, Stopped, TreeReport, Unproven, Verdict};
+use crate::proof::{Differing, Level, Proof, Stopped, TreeReport, Unproven, Verdict};
 use crate::resume;
-use crate::schema::{Role, Schema};
+use crate::schema::{Role, Schema, TreeId};
 use crate::siphash::Key;
 use crate::source::Source;
 use crate::through_sqlite;
@@ -105,6 +107,7 @@ struct Gathered {
     halted: Option<Halt>,
     pages_done: u32,
     resumable: bool,
+    other_bytes: u64,
 }
 
 impl<'a> Run<'a> {
@@ -133,6 +136,14 @@ impl<'a> Run<'a> {
         proof.page_size = source.geometry.page_size;
         proof.freelist_pages = header.freelist_count;
         proof.wal = wal;
+        proof.journal = if header.is_wal() { "wal" } else { "rollback journal" }.to_owned();
+        proof.encoding = match header.text() {
+            Encoding::Utf8 => "UTF-8",
+            Encoding::Utf16Le => "UTF-16LE",
+            Encoding::Utf16Be => "UTF-16BE",
+        }
+        .to_owned();
+        proof.identity = Some(identity.clone());
         proof.notes = notes;
         let mut gathered = Gathered {
             findings: Findings::up_to(self.options.max_findings),
@@ -140,6 +151,7 @@ impl<'a> Run<'a> {
             halted: None,
             pages_done: 0,
             resumable: false,
+            other_bytes: 0,
         };
         if let Some(page) = source.first_cut_page() {
             let seen = format!("the file ends before page {page} does");
@@ -242,16 +254,17 @@ impl<'a> Run<'a> {
             None => None,
         };
         let reference = match &options.against {
-            Some(path) => Some(Reference::open(path).map_err(state("cannot read the manifest", path))?),
+            Some(path) => Some(Counterpart::open(path)?),
             None => None,
         };
         if let Some(reference) = &reference
-            && (reference.pages, reference.page_size) != (source.pages, source.geometry.page_size)
+            && (reference.pages(), reference.page_size()) != (source.pages, source.geometry.page_size)
         {
-            let expected = format!("{} pages of {} bytes", reference.pages, reference.page_size);
+            let expected = format!("{} pages of {} bytes", reference.pages(), reference.page_size());
             let seen = format!("{} pages of {} bytes", source.pages, source.geometry.page_size);
             gathered.findings.push(Finding::new(Code::PageChanged, expected, seen));
         }
+        let reference = reference.filter(|reference| reference.page_size() == source.geometry.page_size);
 
         let growth = watch.wal_growth();
         let bound = options.max_wal_growth;
@@ -312,6 +325,19 @@ impl<'a> Run<'a> {
                 page_use::never_used(&map, &mut findings, options.planted);
             }
         }
+        if let Some(reference) = &reference {
+            share.differing.sort_unstable();
+            gathered.other_bytes = reference.bytes_read();
+            proof.differing = Some(differing(&plan, &map, &interiors, &share, reference, options.max_findings));
+            for page in share.differing.iter().take(options.max_findings) {
+                let finding =
+                    Finding::new(Code::PageChanged, "the same page on both sides", "other bytes").on_page(*page);
+                findings.push(match tree_of(&map, &interiors, *page) {
+                    Some(tree) => finding.in_tree(plan.name(tree)),
+                    None => finding,
+                });
+            }
+        }
         if plan.content {
             naming::compare(&common, &map, &interiors, &share, &mut findings).map_err(io)?;
             self.tell_now(Stage::ThroughSqlite, source.pages, source, findings.list().len() as u64);
@@ -339,7 +365,7 @@ impl<'a> Run<'a> {
         proof.findings = findings;
         proof.findings_beyond = beyond;
         proof.unproven = gathered.unproven;
-        proof.bytes_read = source.meter.read.load(Ordering::Relaxed);
+        proof.bytes_read = source.meter.read.load(Ordering::Relaxed) + gathered.other_bytes;
         proof.bytes_reread = source.meter.again.load(Ordering::Relaxed);
         proof.bytes_cached = source.meter.cached.load(Ordering::Relaxed);
         proof.stopped = gathered.halted.map(|halt| Stopped {
@@ -406,6 +432,48 @@ fn trees(plan: &Plan, share: &Share) -> Vec<TreeReport> {
         .collect();
     all.sort_by(|a, b| b.pages.cmp(&a.pages).then_with(|| a.name.cmp(&b.name)));
     all
+}
+
+/// The tree that a page belongs to, through its overflow chain if it is on one.
+fn tree_of(map: &PageMap, interiors: &InteriorPages, page: u32) -> Option<TreeId> {
+    let mut page = page;
+    // A chain has no loop: every page of it was claimed once.
+    loop {
+        match map.used(page) {
+            Use::Interior | Use::Leaf => return Some(interiors.get(map.owner(page)).tree),
+            Use::RootLeaf => return Some(map.root_leaf_tree(page)),
+            Use::Overflow => page = map.owner(page),
+            Use::Unclaimed | Use::Trunk | Use::FreeLeaf | Use::PointerMap | Use::LockByte | Use::Broken => return None,
+        }
+    }
+}
+
+fn differing(
+    plan: &Plan,
+    map: &PageMap,
+    interiors: &InteriorPages,
+    share: &Share,
+    reference: &Counterpart,
+    bound: usize,
+) -> Differing {
+    let mut by_tree: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+    for page in &share.differing {
+        let name = match (tree_of(map, interiors, *page), map.used(*page)) {
+            (Some(tree), _) => plan.name(tree).to_owned(),
+            (None, Use::Trunk | Use::FreeLeaf) => "(freelist)".to_owned(),
+            (None, _) => "(no tree)".to_owned(),
+        };
+        *by_tree.entry(name).or_default() += 1;
+    }
+    let mut by_tree: Vec<(String, u64)> = by_tree.into_iter().collect();
+    by_tree.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    Differing {
+        pages: share.differing.len() as u64,
+        first: share.differing.iter().copied().take(bound).collect(),
+        only_here: map.pages().saturating_sub(reference.pages()),
+        only_there: reference.pages().saturating_sub(map.pages()),
+        by_tree,
+    }
 }
 
 /// What a state is bound to beside the file.

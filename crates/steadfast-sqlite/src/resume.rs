@@ -31,6 +31,7 @@ struct Head {
     findings: Vec<Finding>,
     beyond: u64,
     chains: usize,
+    differing: Vec<u32>,
 }
 
 /// What an earlier run left.
@@ -42,7 +43,6 @@ pub(crate) struct Saved {
 }
 
 /// Writes the state with mode 0600, complete or not at all.
-#[expect(clippy::too_many_arguments, reason = "a state has so many parts")]
 pub(crate) fn save(
     path: &Path,
     identity: &Identity,
@@ -65,6 +65,7 @@ pub(crate) fn save(
         findings: share.findings.list().to_vec(),
         beyond: share.findings.beyond(),
         chains: share.chains.len(),
+        differing: share.differing.clone(),
     };
     let head = serde_json::to_vec(&head)?;
     let mut out = MAGIC.to_vec();
@@ -140,6 +141,7 @@ pub(crate) fn load(
         })
         .collect();
     share.rows = head.rows;
+    share.differing = head.differing;
     share.entries = head.entries;
     for (tally, [entries, leaf_pages, interior_pages, overflow_pages, payload, free]) in
         share.tallies.iter_mut().zip(head.tallies)

@@ -142,7 +142,7 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened, ProveError>
             stat: log.pin.is_none().then(|| stat(&meta)),
             length: meta.len(),
         });
-        identity.wal = log.header.map(|header| WalIdentity { salts: header.salts, frames: log.view.frames });
+        identity.wal = log.header.map(|header| WalIdentity::of(header.salts, log.view.frames, &meta));
         if log.view.uncommitted > 0 {
             notes.push(format!(
                 "{} frames behind the last commit of the WAL are a transaction that has not ended; they do not count",

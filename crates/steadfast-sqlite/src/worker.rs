@@ -52,6 +52,8 @@ pub(crate) struct Share {
     pub(crate) entries: Vec<u64>,
     pub(crate) tallies: Vec<Tally>,
     pub(crate) chains: Vec<Chain>,
+    /// Pages that are others in the counterpart.
+    pub(crate) differing: Vec<u32>,
     pub(crate) findings: Findings,
 }
 
@@ -63,6 +65,7 @@ impl Share {
             entries: vec![0; plan.sketches],
             tallies: vec![Tally::default(); plan.schema.trees.len()],
             chains: Vec::new(),
+            differing: Vec::new(),
             findings: Findings::up_to(bound),
         }
     }
@@ -73,6 +76,7 @@ impl Share {
         self.entries.iter_mut().zip(&other.entries).for_each(|(mine, theirs)| *mine += theirs);
         self.tallies.iter_mut().zip(&other.tallies).for_each(|(mine, theirs)| mine.add(theirs));
         self.chains.extend(other.chains);
+        self.differing.extend(other.differing);
         self.findings.absorb(other.findings);
     }
 }

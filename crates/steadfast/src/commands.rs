@@ -7,6 +7,7 @@ mod look;
 mod prove;
 mod replay;
 mod schema;
+mod sqlite;
 mod verify;
 mod version;
 
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     Explain(explain::Args),
     /// Prints the JSON Schema of a document that this program writes
     Schema(schema::Args),
+    /// Proves SQLite files in one sequential pass, stamps and compares them
+    Sqlite(sqlite::Args),
     /// Prints the version and how this binary was built
     Version(version::Args),
 }
@@ -48,6 +51,7 @@ impl Command {
             Command::Look(args) => look::run(args),
             Command::Explain(args) => explain::run(args),
             Command::Schema(args) => schema::run(args),
+            Command::Sqlite(args) => sqlite::run(args),
             Command::Version(args) => version::run(args),
         }
     }
