@@ -8,7 +8,9 @@ use crate::schema::{NAMES, scalar};
 /// A value that the schema is likely to accept.
 pub fn likely(random: &mut Random, root: &Value, schema: &Value, depth: usize) -> Value {
     let Some(members) = schema.as_object() else { return anything(random, depth) };
-    if let Some(target) = members.get("$ref").and_then(Value::as_str).and_then(|to| root.pointer(to.trim_start_matches('#'))) {
+    if let Some(target) =
+        members.get("$ref").and_then(Value::as_str).and_then(|to| root.pointer(to.trim_start_matches('#')))
+    {
         return likely(random, root, target, depth);
     }
     if let Some(values) = members.get("enum").and_then(Value::as_array).filter(|values| !values.is_empty()) {
@@ -45,7 +47,9 @@ pub fn likely(random: &mut Random, root: &Value, schema: &Value, depth: usize) -
             let roof = members.get("maximum").and_then(Value::as_f64).unwrap_or(floor + 10.0);
             json!(((floor + (roof - floor) * random.below(1001) as f64 / 1000.0) * 1e4).round() / 1e4)
         }
-        "string" => text(random, members.get("pattern").and_then(Value::as_str), count("minLength"), count("maxLength")),
+        "string" => {
+            text(random, members.get("pattern").and_then(Value::as_str), count("minLength"), count("maxLength"))
+        }
         "array" => {
             let min = count("minItems").unwrap_or(0);
             let length = min + random.below(3);
@@ -54,8 +58,13 @@ pub fn likely(random: &mut Random, root: &Value, schema: &Value, depth: usize) -
         }
         _ => {
             let mut out = Map::new();
-            let required: Vec<&str> =
-                members.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+            let required: Vec<&str> = members
+                .get("required")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
             let properties = members.get("properties").and_then(Value::as_object);
             for (name, schema) in properties.into_iter().flatten() {
                 if required.contains(&name.as_str()) || random.one_in(2) {
@@ -101,8 +110,9 @@ fn anything(random: &mut Random, depth: usize) -> Value {
         0..5 => scalar(random),
         5 => (0..random.below(4)).map(|_| anything(random, depth - 1)).collect(),
         _ => {
-            let members: Map<String, Value> =
-                (0..random.below(4)).map(|_| ((*random.pick(NAMES)).to_owned(), anything(random, depth.saturating_sub(1)))).collect();
+            let members: Map<String, Value> = (0..random.below(4))
+                .map(|_| ((*random.pick(NAMES)).to_owned(), anything(random, depth.saturating_sub(1))))
+                .collect();
             members.into()
         }
     }
@@ -131,14 +141,20 @@ pub fn damage(random: &mut Random, value: &mut Value) {
             let item = items[0].clone();
             items.push(item);
         }
-        (5, Value::String(text)) => text.push_str(random.pick(&["a", "é", "\u{1F600}", "\n", "\""])),
+        (5, Value::String(text)) => {
+            let more: &&str = random.pick(&["a", "é", "\u{1F600}", "\n", "\""]);
+            text.push_str(more);
+        }
         (5, Value::Number(number)) => {
             let float = number.as_f64().unwrap_or(0.0);
-            *number = serde_json::Number::from_f64(float + *random.pick(&[0.5, 1.0, -1.0, 0.0])).unwrap_or_else(|| 0.into());
+            *number =
+                serde_json::Number::from_f64(float + *random.pick(&[0.5, 1.0, -1.0, 0.0])).unwrap_or_else(|| 0.into());
         }
         (_, there) => {
             let old = there.take();
-            *there = random.pick(&[Value::Null, json!([]), json!({}), json!(""), json!([old.clone()]), old.to_string().into()]).clone();
+            *there = random
+                .pick(&[Value::Null, json!([]), json!({}), json!(""), json!([old.clone()]), old.to_string().into()])
+                .clone();
         }
     }
 }
@@ -159,12 +175,12 @@ fn collect(value: &Value, pointer: &mut String, places: &mut Vec<String>) {
     }
 }
 
-/// Writes a value, not always in the plainest way, and damages the text one time in three.
+/// Writes a value, not always in the plainest way, and damages the text one time in four.
 pub fn write(random: &mut Random, value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
     let style = random.below(4);
     put(random, value, style, &mut out);
-    if random.one_in(3) {
+    if random.one_in(4) {
         hurt(random, &mut out);
     }
     out
@@ -205,7 +221,7 @@ fn put(random: &mut Random, value: &Value, style: usize, out: &mut Vec<u8>) {
                 out.push(b':');
                 blank(random, out);
                 put(random, &members[name], style, out);
-                if random.one_in(150) {
+                if random.one_in(500) {
                     // The same member again, sometimes under another spelling.
                     out.push(b',');
                     string(random, name, 3, out);
@@ -264,7 +280,11 @@ fn hurt(random: &mut Random, out: &mut Vec<u8>) {
         2 => insert(out, at, b" "),
         3 => out.extend_from_slice(random.pick(&["x", "}", " 1", "\u{0}", "\n"]).as_bytes()),
         4 => insert(out, inside, random.pick(&["\n", "\t", "\u{1}", "\u{1f}"]).as_bytes()),
-        5 => insert(out, inside, random.pick(&["\\ud800", "\\udc00", "\\ud83d\\ude00", "\\u00e9", "\\x", "\\u12"]).as_bytes()),
+        5 => insert(
+            out,
+            inside,
+            random.pick(&["\\ud800", "\\udc00", "\\ud83d\\ude00", "\\u00e9", "\\x", "\\u12"]).as_bytes(),
+        ),
         6 => {
             if let Some(digit) = digit {
                 insert(out, digit, b"0");

@@ -13,8 +13,11 @@ pub fn schema(random: &mut Random) -> Value {
     let seven = random.one_in(3);
     let mut root = object(random, 3, seven);
     if let Some(members) = root.as_object_mut() {
-        let dialect =
-            if seven { "http://json-schema.org/draft-07/schema#" } else { "https://json-schema.org/draft/2020-12/schema" };
+        let dialect = if seven {
+            "http://json-schema.org/draft-07/schema#"
+        } else {
+            "https://json-schema.org/draft/2020-12/schema"
+        };
         members.insert("$schema".to_owned(), dialect.into());
         let definitions = json!({ "one": object(random, 1, seven), "two": object(random, 2, seven) });
         members.insert(if seven { "definitions" } else { "$defs" }.to_owned(), definitions);
@@ -133,8 +136,20 @@ fn branches(random: &mut Random, depth: usize, seven: bool) -> Value {
 pub fn number(random: &mut Random) -> Value {
     random
         .pick(&[
-            json!(0), json!(1), json!(-1), json!(2), json!(7), json!(0.5), json!(1.5), json!(1.0), json!(10),
-            json!(9_007_199_254_740_993_u64), json!(1e300), json!(-0.1), json!(0.1), json!(100),
+            json!(0),
+            json!(1),
+            json!(-1),
+            json!(2),
+            json!(7),
+            json!(0.5),
+            json!(1.5),
+            json!(1.0),
+            json!(10),
+            json!(9_007_199_254_740_993_u64),
+            json!(1e300),
+            json!(-0.1),
+            json!(0.1),
+            json!(100),
         ])
         .clone()
 }

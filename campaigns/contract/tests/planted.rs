@@ -5,10 +5,8 @@ use steadfast_contract::plan::bug::{Bug, Sound};
 
 #[test]
 fn every_planted_bug_turns_the_campaign_red() {
-    let missed: Vec<Bug> = Bug::ALL
-        .into_iter()
-        .filter(|bug| run(400_000, 7, 1, Planted(*bug)).disagreements.is_empty())
-        .collect();
+    let missed: Vec<Bug> =
+        Bug::ALL.into_iter().filter(|bug| run(400_000, 7, 1, Planted(*bug)).disagreements.is_empty()).collect();
     assert!(missed.is_empty(), "not found: {missed:?}");
 }
 
