@@ -155,15 +155,26 @@ impl Contract {
         if !schema.is_object() && !schema.is_boolean() {
             return Err(broken(vec!["a JSON Schema is an object (or true, or false)".to_owned()]));
         }
-        let draft = Draft::of(&schema).map_err(|why| broken(vec![why]))?;
+        let (draft, foreign_dialect) = match Draft::of(&schema) {
+            Ok(draft) => (draft, false),
+            // A dialect of someone's own: its meta-schema says which keywords count, and only the official judge reads it.
+            Err(_) if options.remote.is_some() && sources::is_remote(&schema["$schema"]) => (Draft::Twenty, true),
+            Err(why) => return Err(broken(vec![why])),
+        };
         let formats_asserted = match options.formats {
             Formats::AsTheDraftSays => draft.asserts_formats(),
             Formats::Assert => true,
             Formats::Annotate => false,
         };
-        let judge = jsonschema::options()
-            .with_draft(draft.official())
-            .should_validate_formats(formats_asserted)
+        let judge = match (foreign_dialect, options.formats) {
+            // Its meta-schema says whether formats are promises.
+            (true, Formats::AsTheDraftSays) => jsonschema::options(),
+            (true, _) => jsonschema::options().should_validate_formats(formats_asserted),
+            (false, _) => jsonschema::options()
+                .with_draft(draft.official())
+                .should_validate_formats(formats_asserted),
+        };
+        let judge = judge
             .with_retriever(sources::Retriever::new(folder, options.remote.clone()));
 
         let mut mistakes = Vec::new();
@@ -180,7 +191,12 @@ impl Contract {
             let map = local.get_or_init(|| judge.build_map(&schema).ok()).as_ref()?;
             map.get(&format!("#{pointer}")).cloned()
         };
-        let plan = match compile::compile(&schema, draft, formats_asserted, &official_of) {
+        let compiled = if foreign_dialect {
+            Ok(compile::nothing_but_doubt())
+        } else {
+            compile::compile(&schema, draft, formats_asserted, &official_of)
+        };
+        let plan = match compiled {
             Ok(plan) => plan,
             Err(cycle) => {
                 mistakes.push(format!(

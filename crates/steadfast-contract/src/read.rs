@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::contract::Contract;
-use crate::read::csv::Empty;
+pub use crate::read::csv::Empty;
 use crate::read::source::Source;
 
 /// How records are laid out.

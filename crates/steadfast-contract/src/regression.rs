@@ -74,6 +74,8 @@ pub struct Keys {
 pub struct Regression {
     /// What this release was compared with.
     pub baseline: String,
+    /// What the attribution is called: the last member of its path.
+    pub attribution: Option<String>,
     /// Records of the earlier release.
     pub before: u64,
     /// Keyed records of this release.

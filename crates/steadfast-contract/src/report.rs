@@ -380,8 +380,8 @@ fn in_words(key: &crate::tally::GroupKey, seen: &str, seen_kind: &str) -> String
     }
 }
 
-/// `2 d 3 h`
-pub(crate) fn age(seconds: i64) -> String {
+/// Seconds in words: `2 d 3 h`.
+pub fn age(seconds: i64) -> String {
     let (sign, seconds) = if seconds < 0 { ("-", -seconds) } else { ("", seconds) };
     let (days, hours, minutes) = (seconds / 86_400, seconds % 86_400 / 3600, seconds % 3600 / 60);
     match (days, hours, minutes) {
@@ -434,6 +434,11 @@ fn compare(judge: &Judge<'_>, ran: &mut Ran, asked: &Asked) -> Result<Option<Reg
     let mut regression = ran
         .compare(&rules, &mut earlier, &earlier_paths, &words)
         .map_err(|why: io::Error| format!("{}: cannot be read: {why}", source.display()))?;
+    regression.attribution =
+        contract.root.attribution.as_ref().and_then(|path| path.0.last()).map(|step| match step {
+            crate::states::Step::Key(key) => key.clone(),
+            crate::states::Step::Item | crate::states::Step::Free => String::new(),
+        });
     regression.baseline = match &asked.baseline {
         Some(baseline) => baseline.display().to_string(),
         None => files.join(", "),

@@ -9,6 +9,7 @@ mod replay;
 mod schema;
 mod sqlite;
 mod verify;
+mod contract;
 mod version;
 
 use clap::Subcommand;
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Schema(schema::Args),
     /// Proves SQLite files in one sequential pass, stamps and compares them
     Sqlite(sqlite::Args),
+    /// Holds data to its contract: records, releases by key, samples, age, parts
+    Contract(contract::Args),
     /// Prints the version and how this binary was built
     Version(version::Args),
 }
@@ -52,6 +55,7 @@ impl Command {
             Command::Explain(args) => explain::run(args),
             Command::Schema(args) => schema::run(args),
             Command::Sqlite(args) => sqlite::run(args),
+            Command::Contract(args) => contract::run(args),
             Command::Version(args) => version::run(args),
         }
     }

@@ -39,6 +39,10 @@ impl Retrieve for Retriever {
     }
 }
 
+pub(crate) fn is_remote(address: &Value) -> bool {
+    address.as_str().is_some_and(|address| address.starts_with("http://") || address.starts_with("https://"))
+}
+
 pub(crate) fn refusal(address: &str) -> String {
     format!(
         "{address}: a remote reference is not followed unless you say --allow-remote; or put a copy beside the contract"

@@ -61,6 +61,22 @@ pub(crate) fn compile(
     })
 }
 
+/// The plan of a schema whose keywords are not known here: everything goes to the official judge.
+pub(crate) fn nothing_but_doubt() -> Plan {
+    let doubt = Node { kinds: kind::ALL, also: vec![Also::Unknown(kind::ALL)], ..Node::default() };
+    Plan {
+        nodes: vec![
+            Node { kinds: kind::ALL, plain: true, open: true, ..Node::default() },
+            Node { plain: true, ..Node::default() },
+            doubt,
+        ],
+        root: 2,
+        engine: Engine::best(),
+        escapes: vec!["#: a $schema of its own (every record is judged by the official judge)".to_owned()],
+        official: Vec::new(),
+    }
+}
+
 struct Compiler<'a> {
     document: Document<'a>,
     draft: Draft,
