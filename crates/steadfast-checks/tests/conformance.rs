@@ -342,7 +342,7 @@ fn stored(kind: &dyn AnyKind, check: &dyn Check, outcome: Outcome<Value>) -> Sto
     }
 }
 
-fn sighting(kind: &dyn AnyKind, check: &dyn Check, outcome: Outcome<Value>) -> Sighting {
+pub(crate) fn sighting(kind: &dyn AnyKind, check: &dyn Check, outcome: Outcome<Value>) -> Sighting {
     check.read(&stored(kind, check, outcome)).unwrap_or_else(|why| panic!("{}: {}", kind.name(), why.0))
 }
 

@@ -5,5 +5,6 @@ mod command;
 mod conformance;
 mod fail_or_unknown;
 mod files;
+mod prove_laws;
 mod scene;
 mod sql;

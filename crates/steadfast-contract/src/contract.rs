@@ -170,12 +170,9 @@ impl Contract {
             // Its meta-schema says whether formats are promises.
             (true, Formats::AsTheDraftSays) => jsonschema::options(),
             (true, _) => jsonschema::options().should_validate_formats(formats_asserted),
-            (false, _) => jsonschema::options()
-                .with_draft(draft.official())
-                .should_validate_formats(formats_asserted),
+            (false, _) => jsonschema::options().with_draft(draft.official()).should_validate_formats(formats_asserted),
         };
-        let judge = judge
-            .with_retriever(sources::Retriever::new(folder, options.remote.clone()));
+        let judge = judge.with_retriever(sources::Retriever::new(folder, options.remote.clone()));
 
         let mut mistakes = Vec::new();
         let mut foreign = Vec::new();

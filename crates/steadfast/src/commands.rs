@@ -1,6 +1,7 @@
 //! The list of commands. A command is one file in `commands/` and one line in each of the two lists here.
 
 mod config;
+mod contract;
 mod demo;
 mod explain;
 mod look;
@@ -9,7 +10,6 @@ mod replay;
 mod schema;
 mod sqlite;
 mod verify;
-mod contract;
 mod version;
 
 use clap::Subcommand;
