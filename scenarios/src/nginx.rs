@@ -66,7 +66,6 @@ impl Nginx {
             Ok(None) => TcpStream::connect(nginx.expired).map(|_| Some(())).map_err(|why| why.to_string()),
             Err(why) => Err(why.to_string()),
         })
-        .map(|()| ())
         .ok_or_else(|| {
             let mut said = String::new();
             if let Some(mut stderr) = nginx.child.stderr.take() {
@@ -140,6 +139,7 @@ fn configuration(root: &Path, ports: [u16; 3], certificates: &Certificates) -> S
         location = /loop { return 302 /loop; }
         location /private/ { auth_basic private; auth_basic_user_file users; }
         location = /api/echo { default_type application/json; return 200 '{\"method\":\"$request_method\"}'; }
+        location = /requests { stub_status; }
         location = /error { return 500 'broken'; }";
     format!(
         "daemon off; worker_processes 1; pid {root}/pid; error_log stderr warn;

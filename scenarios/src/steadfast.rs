@@ -245,9 +245,10 @@ pub fn binary() -> &'static Path {
 }
 
 fn build() -> PathBuf {
-    // target/<profile>/deps/<this test>
+    // target/<profile>/deps/<this test>, or target/<profile>/<this bench>
     let test = std::env::current_exe().expect("this test's own path");
-    let profile = test.ancestors().nth(2).expect("the profile's folder");
+    let folder = test.parent().expect("the folder of this test");
+    let profile = if folder.ends_with("deps") { folder.parent().expect("the profile's folder") } else { folder };
     let target = profile.parent().expect("the target folder");
     let name = match profile.file_name().and_then(OsStr::to_str) {
         Some("debug") | None => "dev",
