@@ -434,11 +434,10 @@ fn compare(judge: &Judge<'_>, ran: &mut Ran, asked: &Asked) -> Result<Option<Reg
     let mut regression = ran
         .compare(&rules, &mut earlier, &earlier_paths, &words)
         .map_err(|why: io::Error| format!("{}: cannot be read: {why}", source.display()))?;
-    regression.attribution =
-        contract.root.attribution.as_ref().and_then(|path| path.0.last()).map(|step| match step {
-            crate::states::Step::Key(key) => key.clone(),
-            crate::states::Step::Item | crate::states::Step::Free => String::new(),
-        });
+    regression.attribution = contract.root.attribution.as_ref().and_then(|path| path.0.last()).map(|step| match step {
+        crate::states::Step::Key(key) => key.clone(),
+        crate::states::Step::Item | crate::states::Step::Free => String::new(),
+    });
     regression.baseline = match &asked.baseline {
         Some(baseline) => baseline.display().to_string(),
         None => files.join(", "),

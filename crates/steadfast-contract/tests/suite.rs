@@ -15,7 +15,8 @@ fn suite() -> PathBuf {
 
 /// The suite's remotes, as if they were served at the address that its schemas name.
 fn remote(address: &str) -> Result<Value, String> {
-    let path = address.strip_prefix("http://localhost:1234/").ok_or_else(|| format!("{address} is not of the suite"))?;
+    let path =
+        address.strip_prefix("http://localhost:1234/").ok_or_else(|| format!("{address} is not of the suite"))?;
     let text = std::fs::read(suite().join("remotes").join(path)).map_err(|why| format!("{address}: {why}"))?;
     serde_json::from_slice(&text).map_err(|why| format!("{address}: {why}"))
 }

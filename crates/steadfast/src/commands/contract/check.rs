@@ -114,11 +114,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
     }
     let asked = args.compare.asked(&args.how);
     let asked = Asked { write_baseline: args.write_baseline.clone(), keep_keys: args.keep_keys, ..asked };
-    let running = Running {
-        quarantine: args.quarantine.clone(),
-        valid: args.valid.clone(),
-        ..args.how.running()
-    };
+    let running = Running { quarantine: args.quarantine.clone(), valid: args.valid.clone(), ..args.how.running() };
     let ended = whole(&contract, &args.files, &args.how, &args.compare, running, asked)?;
     ended.print(args.json);
     Ok(exit_of(ended.report.outcome))
@@ -236,7 +232,12 @@ fn inputs(files: &[String]) -> Vec<Input> {
 impl How {
     pub(super) fn running(&self) -> Running {
         let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        Running { reading: self.reading(), threads: threads.clamp(1, 64), keep: self.max_findings, ..Running::default() }
+        Running {
+            reading: self.reading(),
+            threads: threads.clamp(1, 64),
+            keep: self.max_findings,
+            ..Running::default()
+        }
     }
 
     fn reading(&self) -> Reading {

@@ -26,7 +26,8 @@ pub(super) fn json(address: &str) -> Result<Value, String> {
         None => url.path().to_owned(),
     };
     // HTTP/1.0: the answer ends with the connection, in one piece.
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nAccept: application/json\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nAccept: application/json\r\nConnection: close\r\n\r\n");
     let answer = if url.scheme() == "https" { over_tls(stream, host, &request) } else { exchange(stream, &request) }?;
     let split = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or("the answer is no HTTP")?;
     let head = String::from_utf8_lossy(&answer[..split]);

@@ -29,7 +29,10 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
     let contract = args.contract.open()?;
     let Some(promise) = contract.freshness() else {
-        return Err(Refused::usage(format!("{}: promises no freshness (x-freshness, or slaProperties)", contract.name)));
+        return Err(Refused::usage(format!(
+            "{}: promises no freshness (x-freshness, or slaProperties)",
+            contract.name
+        )));
     };
     let judge = Judge::new(&contract, Profile::Gate, Look { keys: false, freshness: true });
     let input = if args.file == "-" { Input::Stdin } else { Input::File(args.file.clone().into()) };

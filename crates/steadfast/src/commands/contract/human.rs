@@ -23,7 +23,9 @@ pub(super) fn report(report: &Report) -> String {
     let files = report.files.join(", ");
     let records = number(report.records);
     let _ = match report.outcome {
-        Outcome::Holds => writeln!(out, "{GREEN}HOLDS{GREEN:#}  {files}: {records} records, profile {}", report.profile),
+        Outcome::Holds => {
+            writeln!(out, "{GREEN}HOLDS{GREEN:#}  {files}: {records} records, profile {}", report.profile)
+        }
         Outcome::Broken => {
             let bad = match report.bad {
                 0 => format!("{records} records, each of them good"),
@@ -58,7 +60,13 @@ pub(super) fn report(report: &Report) -> String {
         let _ = writeln!(out, "  {RED}×{RED:#} {} keys stand twice", number(report.duplicates));
         for duplicate in report.duplicate_keys.iter().take(NAMES) {
             let (first, again) = (&duplicate.first, &duplicate.again);
-            let _ = writeln!(out, "      {DIM}{}: line {} and line {}{DIM:#}", duplicate.key, number(first.1), number(again.1));
+            let _ = writeln!(
+                out,
+                "      {DIM}{}: line {} and line {}{DIM:#}",
+                duplicate.key,
+                number(first.1),
+                number(again.1)
+            );
         }
         if report.duplicates as usize > NAMES {
             let _ = writeln!(out, "      {DIM}and {} more{DIM:#}", number(report.duplicates - NAMES as u64));
@@ -107,7 +115,8 @@ fn compared(out: &mut String, regression: &Regression) {
     keys(out, "gone", &regression.gone);
     keys(out, "new", &regression.new);
     for path in &regression.no_baseline_for {
-        let _ = writeln!(out, "  {YELLOW}?{YELLOW:#} {path}: no baseline for it; it is compared from the next release on");
+        let _ =
+            writeln!(out, "  {YELLOW}?{YELLOW:#} {path}: no baseline for it; it is compared from the next release on");
     }
     if !regression.to_accept.is_empty() {
         let flags: Vec<String> =
@@ -180,7 +189,13 @@ pub(super) fn fresh(fresh: &Fresh) -> String {
     let mut out = format!("{mark}{word}{mark:#}  ");
     let _ = match (&fresh.newest, fresh.age_seconds) {
         (Some(newest), Some(seconds)) => {
-            writeln!(out, "the newest {} is {newest}, {} old; at most {} allowed", fresh.path, age(seconds), age(fresh.max_age_seconds as i64))
+            writeln!(
+                out,
+                "the newest {} is {newest}, {} old; at most {} allowed",
+                fresh.path,
+                age(seconds),
+                age(fresh.max_age_seconds as i64)
+            )
         }
         _ => writeln!(out, "no record says in {} when it was made", fresh.path),
     };
@@ -198,7 +213,11 @@ pub(super) fn sample(sample: &Sample) -> String {
         0 if sample.unsure == 0 => {
             writeln!(out, "{GREEN}CLEAN{GREEN:#}  {} clean: up to {share} could be bad (95 %)", number(sample.sampled))
         }
-        bad => writeln!(out, "{RED}BROKEN{RED:#}  {bad} of {} bad: up to {share} could be bad (95 %)", number(sample.sampled)),
+        bad => writeln!(
+            out,
+            "{RED}BROKEN{RED:#}  {bad} of {} bad: up to {share} could be bad (95 %)",
+            number(sample.sampled)
+        ),
     };
     for bad in sample.bad.iter().take(SHOWN) {
         let _ = writeln!(out, "  {RED}×{RED:#} line {}: {}", number(bad.line), bad.finding);

@@ -38,7 +38,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
     let contract = args.contract.open()?;
     if args.compare.previous().is_some() {
-        return Err(Refused::usage("merge compares with a sidecar: make one of the earlier release with `contract accept`"));
+        return Err(Refused::usage(
+            "merge compares with a sidecar: make one of the earlier release with `contract accept`",
+        ));
     }
     let wants_keys = args.compare.baseline.is_some() || args.write_baseline.is_some();
     let judge = Judge::new(&contract, args.how.profile.into(), args.how.look(&contract, wants_keys)?);
@@ -48,8 +50,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
         let reader: Box<dyn Read> = Box::new(BufReader::with_capacity(256 << 10, file));
         parts.push((path.display().to_string(), reader));
     }
-    let ran = part::merge(&judge, &mut parts, &args.how.options(&contract), args.how.max_findings)
-        .map_err(Refused::usage)?;
+    let ran =
+        part::merge(&judge, &mut parts, &args.how.options(&contract), args.how.max_findings).map_err(Refused::usage)?;
     let asked = Asked {
         write_baseline: args.write_baseline.clone(),
         keep_keys: args.keep_keys,

@@ -39,8 +39,7 @@ impl Shown {
                 let mut wait = Duration::from_secs(2);
                 let mut shown = false;
                 while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                    let (read, total) =
-                        (progress.read.load(Ordering::Relaxed), progress.total.load(Ordering::Relaxed));
+                    let (read, total) = (progress.read.load(Ordering::Relaxed), progress.total.load(Ordering::Relaxed));
                     let rate = read as f64 / started.elapsed().as_secs_f64();
                     let left = if total > read && rate > 0.0 {
                         format!(" of {}, {:.0} s left", bytes(total), (total - read) as f64 / rate)
