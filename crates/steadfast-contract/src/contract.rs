@@ -172,7 +172,8 @@ impl Contract {
             (true, _) => jsonschema::options().should_validate_formats(formats_asserted),
             (false, _) => jsonschema::options().with_draft(draft.official()).should_validate_formats(formats_asserted),
         };
-        let judge = judge.with_retriever(sources::Retriever::new(folder, options.remote.clone()));
+        let troubles = sources::Troubles::default();
+        let judge = judge.with_retriever(sources::Retriever::new(folder, options.remote.clone(), &troubles));
 
         let mut mistakes = Vec::new();
         let mut foreign = Vec::new();
@@ -207,7 +208,11 @@ impl Contract {
         let official = match judge.build(&schema) {
             Ok(official) => official,
             Err(why) => {
-                mistakes.insert(0, sources::why_not_a_schema(&why));
+                let troubles = troubles.lock().map(|troubles| troubles.clone()).unwrap_or_default();
+                match troubles.as_slice() {
+                    [] => mistakes.insert(0, sources::why_not_a_schema(&why)),
+                    troubles => mistakes.extend_from_slice(troubles),
+                }
                 return Err(broken(mistakes));
             }
         };
@@ -304,6 +309,12 @@ impl Contract {
     /// What the plan leaves to the official judge.
     pub fn escapes(&self) -> &[String] {
         self.plan.left_to_the_official_judge()
+    }
+
+    /// Scans with this engine from now on.
+    pub fn with_engine(mut self, engine: crate::scan::Engine) -> Contract {
+        self.plan = self.plan.with_engine(engine);
+        self
     }
 
     /// The compiled plan: for the campaign and the benchmarks.

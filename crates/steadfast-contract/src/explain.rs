@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::contract::annotations::{self, Action};
 use crate::contract::{Contract, Profile};
 use crate::finding::cut;
-use crate::states::{Path, State, Step};
+use crate::states::{Path, Step};
 
 /// What is said about a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -90,9 +90,6 @@ pub fn explain(contract: &Contract, text: &str) -> Result<Explanation, String> {
             "freshness",
             format!("the newest is at most {} old (profile gate)", crate::report::age(fresh.max_age as i64)),
         );
-    }
-    if State::ALL.into_iter().any(|state| contract.repairs_state(&path, state)) {
-        say("when loaded", "some states are repaired, see above".to_owned());
     }
     let places = schemas.into_iter().map(|(pointer, _)| format!("#{pointer}")).collect();
     Ok(Explanation { path: path.to_string(), places, lines })

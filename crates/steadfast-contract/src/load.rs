@@ -6,12 +6,11 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::contract::annotations::{Action, OnInvalid};
+use crate::contract::annotations::OnInvalid;
 use crate::contract::{Contract, Profile};
 use crate::finding::{Breach, Token, spell};
 use crate::judge::{Judge, Look};
 use crate::official;
-use crate::states::{Path, State};
 use crate::strict;
 
 /// What was done to one value.
@@ -184,14 +183,6 @@ impl Contract {
             }
         }
         None
-    }
-
-    /// Whether the state is to be repaired when read: for `explain`.
-    pub(crate) fn repairs_state(&self, path: &Path, state: State) -> bool {
-        self.meanings()
-            .find(|(known, _)| *known == path)
-            .and_then(|(_, annotations)| annotations.states.get(&state))
-            .is_some_and(|meaning| meaning.action(Profile::Load) == Action::Repair)
     }
 }
 

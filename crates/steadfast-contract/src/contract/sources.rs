@@ -1,7 +1,7 @@
 //! Where the parts of a contract come from: files beside it, and remote addresses only when asked for.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jsonschema::{Retrieve, Uri};
 use serde_json::Value;
@@ -12,30 +12,46 @@ pub type Fetch = Arc<dyn Fn(&str) -> Result<Value, String> + Send + Sync>;
 pub(crate) struct Retriever {
     folder: PathBuf,
     remote: Option<Fetch>,
+    troubles: Troubles,
 }
 
+/// Why references could not be followed, in our words.
+pub(crate) type Troubles = Arc<Mutex<Vec<String>>>;
+
 impl Retriever {
-    pub(crate) fn new(folder: &Path, remote: Option<Fetch>) -> Retriever {
-        Retriever { folder: folder.to_owned(), remote }
+    pub(crate) fn new(folder: &Path, remote: Option<Fetch>, troubles: &Troubles) -> Retriever {
+        Retriever { folder: folder.to_owned(), remote, troubles: troubles.clone() }
+    }
+
+    fn get(&self, uri: &Uri<String>) -> Result<Value, String> {
+        let address = uri.as_str();
+        match uri.scheme().as_str() {
+            "http" | "https" => match &self.remote {
+                Some(fetch) => fetch(address).map_err(|why| format!("{address}: {why}")),
+                None => Err(refusal(address)),
+            },
+            // A schema without an $id: its references are files beside it.
+            "json-schema" => {
+                let file = self.folder.join(uri.path().as_str().trim_start_matches('/'));
+                let text = std::fs::read(&file)
+                    .map_err(|why| format!("{}: a reference leads to this file: {why}", file.display()))?;
+                serde_json::from_slice(&text).map_err(|why| format!("{}: {why}", file.display()))
+            }
+            other => Err(format!("{address}: references by {other} are not followed")),
+        }
     }
 }
 
 impl Retrieve for Retriever {
     fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
-        let address = uri.as_str();
-        match uri.scheme().as_str() {
-            "http" | "https" => match &self.remote {
-                Some(fetch) => fetch(address).map_err(Into::into),
-                None => Err(refusal(address).into()),
-            },
-            // A schema without an $id: its references are files beside it.
-            "json-schema" => {
-                let file = self.folder.join(uri.path().as_str().trim_start_matches('/'));
-                let text = std::fs::read(&file).map_err(|why| format!("{}: {why}", file.display()))?;
-                Ok(serde_json::from_slice(&text).map_err(|why| format!("{}: {why}", file.display()))?)
+        self.get(uri).map_err(|why| {
+            if let Ok(mut troubles) = self.troubles.lock()
+                && !troubles.contains(&why)
+            {
+                troubles.push(why.clone());
             }
-            other => Err(format!("{address}: references by {other} are not followed").into()),
-        }
+            why.into()
+        })
     }
 }
 

@@ -1,0 +1,215 @@
+//! Layouts and packings: the same records give the same answer however they come.
+
+use std::io::Write;
+use std::path::Path;
+
+use steadfast_contract::contract::Contract;
+use steadfast_contract::read::Empty;
+use steadfast_contract::report::{Outcome, Report};
+
+use crate::data::{Run, contract};
+
+const SCHEMA: &str = r#"{"type": "object", "required": ["id", "n"], "x-key": "/id",
+    "properties": {"id": {"type": "string"}, "n": {"type": "integer"}, "note": {"type": ["string", "null"]}}}"#;
+
+fn check(contract: &Contract, name: &str, bytes: &[u8], change: impl FnOnce(&mut Run<'_>)) -> Result<Report, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(name);
+    std::fs::write(&file, bytes).unwrap();
+    let mut run = Run::new(contract);
+    change(&mut run);
+    run.of(&[&file])
+}
+
+/// Outcome, records, bad ones, and "line:path" of the findings.
+fn told(report: Result<Report, String>) -> String {
+    match report {
+        Ok(report) => {
+            let findings: Vec<String> = report
+                .findings
+                .iter()
+                .map(|finding| format!("{}:{}:{}", finding.line, finding.path, finding.keyword))
+                .collect();
+            format!(
+                "{:?} {} records, {} bad [{}] {}",
+                report.outcome,
+                report.records,
+                report.bad,
+                findings.join(" "),
+                report.cannot_tell.join("; ")
+            )
+        }
+        Err(why) => why,
+    }
+}
+
+fn plain(name: &str, bytes: &[u8]) -> String {
+    let contract = contract(SCHEMA);
+    told(check(&contract, name, bytes, |_| {})).replace(std::env::temp_dir().to_str().unwrap(), "")
+}
+
+#[test]
+fn lines_arrays_and_single_values_are_told_apart() {
+    let (good, bad) = (r#"{"id":"a","n":1}"#, r#"{"id":"b","n":"x"}"#);
+    let wanted = "Broken 2 records, 1 bad [2:n:type] ";
+    assert_eq!(plain("x.jsonl", format!("{good}\n{bad}\n").as_bytes()), wanted);
+    assert_eq!(plain("x.json", format!("{good}\n{bad}\n").as_bytes()), wanted);
+    assert_eq!(plain("x", format!("{good}\r\n{bad}").as_bytes()), wanted);
+    assert_eq!(plain("x.json", format!("[{good},\n{bad}]").as_bytes()), wanted);
+    assert_eq!(plain("x.json", format!(" [\n{good}\n,{bad}\n]\n").as_bytes()).replace("3:n", "2:n"), wanted);
+    assert_eq!(plain("x.json", b"{\n \"id\": \"a\",\n \"n\": 1\n}\n"), "Holds 1 records, 0 bad [] ");
+    assert_eq!(
+        plain("x.jsonl", format!("\u{feff}{good}\n\n  \n{bad}\n").as_bytes()),
+        "Broken 2 records, 1 bad [4:n:type] "
+    );
+}
+
+#[test]
+fn packed_data_is_read_and_data_cut_short_is_not_called_good() {
+    let text = format!("{}\n", r#"{"id":"k","n":1}"#).replace('k', "a");
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(text.as_bytes()).unwrap();
+    let gz = gz.finish().unwrap();
+    assert_eq!(plain("x.jsonl.gz", &gz), "Holds 1 records, 0 bad [] ");
+    let twice = [gz.clone(), gz.clone()].concat();
+    assert!(
+        plain("x.jsonl.gz", &twice).starts_with("Broken 2 records, 0 bad"),
+        "members one after the other; the key is there twice"
+    );
+    let zst = zstd::encode_all(text.as_bytes(), 1).unwrap();
+    assert_eq!(plain("x.jsonl.zst", &zst), "Holds 1 records, 0 bad [] ");
+
+    let long: String =
+        (0..50_000).map(|number| format!("{{\"id\":\"{number}\",\"n\":{}}}\n", number * 7919 % 10007)).collect();
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(long.as_bytes()).unwrap();
+    let gz = gz.finish().unwrap();
+    let cut = plain("x.jsonl.gz", &gz[..gz.len() / 2]);
+    assert!(cut.starts_with("CannotTell") && cut.contains("ends too early"), "{cut}");
+    let zst = zstd::encode_all(long.as_bytes(), 1).unwrap();
+    let cut = plain("x.jsonl.zst", &zst[..zst.len() / 2]);
+    assert!(cut.starts_with("CannotTell"), "{cut}");
+}
+
+#[test]
+fn a_last_line_that_is_cut_short_is_no_verdict_but_a_bad_line_before_it_is() {
+    let cut = plain("x.jsonl", b"{\"id\":\"a\",\"n\":1}\n{\"id\":\"b\",\"n");
+    assert!(cut.starts_with("CannotTell 2 records, 0 bad []") && cut.contains("cut short"), "{cut}");
+    assert!(plain("x.jsonl", b"{\"id\":\"a\"}\n{\"id\":\"b\",\"n").starts_with("Broken 2 records, 1 bad"));
+    assert!(plain("x.json", b"[{\"id\":\"a\",\"n\":1},{\"id\"").starts_with("CannotTell"));
+    assert!(plain("x.json", b"[{\"id\":\"a\",\"n\":1},]").starts_with("Broken"));
+    assert!(plain("x.json", b"[{\"id\":\"a\",\"n\":1} {}]").starts_with("Broken"));
+    assert!(plain("x.jsonl", b"").starts_with("CannotTell 0 records"), "nothing to look at is no pass");
+    assert!(plain("x.json", b"[]").starts_with("CannotTell 0 records"));
+}
+
+#[test]
+fn csv_cells_are_read_by_the_types_of_their_columns() {
+    assert_eq!(plain("x.csv", b"id,n,note\na,1,\"x, \"\"y\"\"\"\nb,two,z\r\n"), "Broken 2 records, 1 bad [3:n:type] ");
+    assert_eq!(plain("x.csv", b"id,n\na,1\n\"b\nb\",2\nc,x\n"), "Broken 3 records, 1 bad [5:n:type] ");
+    assert_eq!(plain("x.csv", b"id,n\na,1,2\n"), "Broken 1 records, 1 bad [2:(record):csv] ");
+    assert!(plain("x.csv", b"id,n\na,\"1\n").starts_with("CannotTell"), "a quote that is never closed");
+    assert!(plain("x.csv", b"id,id\na,1\n").contains("two columns are called \"id\""));
+}
+
+#[test]
+fn what_an_empty_cell_means_has_to_be_said_where_the_contract_distinguishes() {
+    let contract = contract(SCHEMA);
+    let with = |empty: Option<Empty>, text: &str| {
+        told(check(&contract, "x.csv", text.as_bytes(), |run| run.running.reading.csv_empty = empty))
+    };
+    let refused = with(None, "id,n,note\na,1,\n");
+    assert!(
+        refused.starts_with("usage:") && refused.contains("line 2, column \"note\"") && refused.contains("--csv-empty"),
+        "{refused}"
+    );
+    for empty in [Empty::Null, Empty::Absent, Empty::String] {
+        assert_eq!(with(Some(empty), "id,n,note\na,1,\n"), "Holds 1 records, 0 bad [] ");
+    }
+    assert_eq!(with(None, "id,n\na,\n"), "Broken 1 records, 1 bad [2:n:type] ", "a number is never empty");
+}
+
+#[test]
+fn a_record_that_is_too_long_is_a_finding_and_goes_to_quarantine_whole() {
+    let contract = contract(SCHEMA);
+    let long = format!("{{\"id\":\"a\",\"n\":1,\"note\":\"{}\"}}", "x".repeat(300_000));
+    let text = format!("{{\"id\":\"b\",\"n\":1}}\n{long}\n{{\"id\":\"c\",\"n\":\"x\"}}\n");
+    for (limit, block) in [(1000, 64), (1000, 1 << 20), (100_000, 4096)] {
+        let folder = tempfile::tempdir().unwrap();
+        let quarantine = folder.path().join("q");
+        let report = check(&contract, "x.jsonl", text.as_bytes(), |run| {
+            run.running.reading.max_record = limit;
+            run.running.reading.block = block;
+            run.running.quarantine = Some(quarantine.clone());
+        });
+        assert_eq!(told(report), "Broken 3 records, 2 bad [2:(record):maxRecord 3:n:type] ", "{limit} {block}");
+        let held = std::fs::read_to_string(quarantine.join("records.jsonl")).unwrap();
+        assert_eq!(held, text[text.find('\n').unwrap() + 1..], "{limit} {block}");
+    }
+}
+
+#[test]
+fn blocks_of_any_size_and_any_number_of_threads_say_the_same() {
+    let contract = contract(SCHEMA);
+    let text: String = (0..3000)
+        .map(|number| {
+            format!("{{\"id\":\"{}\",\"n\":{}}}\n", number % 2990, if number % 500 == 499 { "null" } else { "1" })
+        })
+        .collect();
+    let reports: Vec<Report> = [(1, 16), (1, 100), (3, 4096), (2, 1 << 20)]
+        .into_iter()
+        .map(|(threads, block)| {
+            check(&contract, "x.jsonl", text.as_bytes(), |run| {
+                run.running.threads = threads;
+                run.running.reading.block = block;
+            })
+            .unwrap()
+        })
+        .map(|report| Report {
+            files: Vec::new(),
+            findings: report
+                .findings
+                .into_iter()
+                .map(|finding| steadfast_contract::report::Told { file: String::new(), ..finding })
+                .collect(),
+            groups: Vec::new(),
+            duplicate_keys: Vec::new(),
+            ..report
+        })
+        .collect();
+    assert_eq!((reports[0].outcome, reports[0].bad, reports[0].duplicates), (Outcome::Broken, 6, 10));
+    assert!(reports.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_no_verdict() {
+    let contract = contract(SCHEMA);
+    let folder = tempfile::tempdir().unwrap();
+    // A named pipe holds the reader until the writer has touched the file's successor.
+    let file = folder.path().join("x.jsonl");
+    std::fs::write(&file, "{\"id\":\"a\",\"n\":1}\n").unwrap();
+    let mut run = Run::new(&contract);
+    run.running.quarantine = None;
+    let report = swap_while_reading(&run, &file);
+    assert_eq!(report.outcome, Outcome::CannotTell);
+    assert!(report.cannot_tell[0].contains("changed while it was read"), "{:?}", report.cannot_tell);
+}
+
+/// Judges two files; the first is exchanged by whoever feeds the second, a pipe, before the first is looked at again.
+fn swap_while_reading(run: &Run<'_>, file: &Path) -> Report {
+    let pipe = file.with_extension("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let link = file.with_extension("link.jsonl");
+    std::os::unix::fs::symlink(&pipe, &link).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut feed = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+            // The reader has opened the link by now: what it stands for becomes something else.
+            std::fs::remove_file(&link).unwrap();
+            std::os::unix::fs::symlink(file, &link).unwrap();
+            feed.write_all(b"{\"id\":\"b\",\"n\":1}\n").unwrap();
+        });
+        run.of(&[&link]).unwrap()
+    })
+}
