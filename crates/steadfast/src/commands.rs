@@ -4,7 +4,8 @@ mod config;
 mod contract;
 mod demo;
 mod explain;
-mod look;
+mod init;
+pub(crate) mod look;
 mod prove;
 mod replay;
 mod schema;
@@ -20,6 +21,8 @@ use steadfast_core::exit::Exit;
 pub(crate) enum Command {
     /// Verifies the configuration, shows it with its defaults applied, or prints its JSON Schema
     Config(config::Args),
+    /// Writes a commented steadfast.toml from a site and the SQLite files that are there; it verifies and proves
+    Init(init::Args),
     /// Breaks a small real shop for real, five times, and shows who notices
     Demo(demo::Args),
     /// Looks at the checks of a gate, judges them and decides: 0 proceed, 1 hold, 3 cannot tell
@@ -47,6 +50,7 @@ impl Command {
     pub(crate) fn run(self) -> Exit {
         match self {
             Command::Config(args) => config::run(args),
+            Command::Init(args) => init::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Prove(args) => prove::run(args),

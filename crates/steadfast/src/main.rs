@@ -2,6 +2,7 @@
 
 mod commands;
 mod demo;
+mod init;
 mod live;
 mod project_file;
 mod registry;

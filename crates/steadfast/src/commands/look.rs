@@ -196,7 +196,8 @@ fn sqlite(path: &str) -> (&'static str, Value) {
     ("sql", json!({ "database": path, "query": "select name from sqlite_schema where type = 'table' order by name" }))
 }
 
-fn is_sqlite(path: &Path) -> bool {
+/// Whether it is an SQLite database, by its first bytes.
+pub(crate) fn is_sqlite(path: &Path) -> bool {
     use std::io::Read;
     let mut head = [0; 16];
     path.is_file()
@@ -204,7 +205,8 @@ fn is_sqlite(path: &Path) -> bool {
         && head == *b"SQLite format 3\0"
 }
 
-fn read_look(what: &str, kind: &str, table: &Value) -> Result<Arc<dyn Check>, Refused> {
+/// A check without expectations, for looking.
+pub(crate) fn read_look(what: &str, kind: &str, table: &Value) -> Result<Arc<dyn Check>, Refused> {
     let Some(kind) = registry::kinds().iter().find(|known| known.name() == kind) else {
         return Err(refuse(format!("`{what}` would be looked at by the kind `{kind}`, which is not built in")));
     };
