@@ -11,6 +11,8 @@ use crate::workspace::Workspace;
 const SMOKE: &[(&[&str], i32)] = &[
     (&["version"], 0),
     (&["config", "schema"], 0),
+    (&["man", "verify"], 0),
+    (&["completions", "bash"], 0),
     (&["config", "lint", "--config", "no-such-file.toml"], 2),
     (&["no-such-command"], 2),
 ];

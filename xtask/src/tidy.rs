@@ -18,6 +18,7 @@ mod listed;
 mod printing;
 mod product;
 mod pure_core;
+pub(crate) mod reference;
 mod rule;
 mod sleeping_tests;
 mod source;
@@ -50,6 +51,7 @@ const RULES: &[&dyn Rule] = &[
     &configurations::Configurations,
     &documented_commands::DocumentedCommands,
     &documented_paths::DocumentedPaths,
+    &reference::Reference,
     &libraries::Libraries,
     &attributes::Attributes,
     &unfinished::Unfinished,

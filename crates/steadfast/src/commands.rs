@@ -1,10 +1,14 @@
 //! The list of commands. A command is one file in `commands/` and one line in each of the two lists here.
 
+mod completions;
 mod config;
 mod contract;
 mod demo;
-mod explain;
-mod look;
+mod docs;
+pub(crate) mod explain;
+mod init;
+pub(crate) mod look;
+mod man;
 mod prove;
 mod replay;
 mod schema;
@@ -20,6 +24,8 @@ use steadfast_core::exit::Exit;
 pub(crate) enum Command {
     /// Verifies the configuration, shows it with its defaults applied, or prints its JSON Schema
     Config(config::Args),
+    /// Writes a commented steadfast.toml from a site and the SQLite files that are there; it verifies and proves
+    Init(init::Args),
     /// Breaks a small real shop for real, five times, and shows who notices
     Demo(demo::Args),
     /// Looks at the checks of a gate, judges them and decides: 0 proceed, 1 hold, 3 cannot tell
@@ -32,6 +38,13 @@ pub(crate) enum Command {
     Look(look::Args),
     /// Explains a kind, a finding code, the gates or the exit codes
     Explain(explain::Args),
+    /// Prints the completions for a shell; they know the ids and tags of your checks
+    Completions(completions::Args),
+    /// Prints a page of the manual, or writes all of them
+    Man(man::Args),
+    /// Writes the reference documentation
+    #[command(hide = true)]
+    Docs(docs::Args),
     /// Prints the JSON Schema of a document that this program writes
     Schema(schema::Args),
     /// Proves SQLite files in one sequential pass, stamps and compares them
@@ -47,12 +60,16 @@ impl Command {
     pub(crate) fn run(self) -> Exit {
         match self {
             Command::Config(args) => config::run(args),
+            Command::Init(args) => init::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Prove(args) => prove::run(args),
             Command::Replay(args) => replay::run(args),
             Command::Look(args) => look::run(args),
             Command::Explain(args) => explain::run(args),
+            Command::Completions(args) => completions::run(args),
+            Command::Man(args) => man::run(args),
+            Command::Docs(args) => docs::run(args),
             Command::Schema(args) => schema::run(args),
             Command::Sqlite(args) => sqlite::run(args),
             Command::Contract(args) => contract::run(args),

@@ -1,9 +1,13 @@
 //! The binary: reads the command line, hands over to one command, returns its exit code.
 
 mod commands;
+mod completion;
 mod demo;
+mod init;
 mod live;
+mod manual;
 mod project_file;
+mod reference;
 mod registry;
 mod render;
 mod session;
@@ -12,7 +16,7 @@ mod whole_file;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use steadfast_core::exit::Exit;
 
 /// Proves that what you shipped works.
@@ -30,6 +34,7 @@ struct CommandLine {
 }
 
 fn main() -> ExitCode {
+    completion::answer(CommandLine::command);
     match CommandLine::try_parse() {
         Ok(line) => line.command.run().into(),
         Err(refusal) => {

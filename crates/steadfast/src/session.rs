@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap_complete::ArgValueCompleter;
 use steadfast_core::exit::Exit;
 use steadfast_core::ledger::Ledger;
 use steadfast_core::measure::Lapse;
@@ -13,6 +14,7 @@ use steadfast_core::world::{Limits, Parts, Routes, World};
 use steadfast_engine::stop::Stop;
 use steadfast_probe::system::{SystemClock, SystemSecrets};
 
+use crate::completion;
 use crate::registry;
 
 /// Where records are.
@@ -30,7 +32,7 @@ pub(crate) struct LedgerFlags {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct WorldFlags {
     /// Lead a target, URL or host:port somewhere else: shop=http://127.0.0.1:8080
-    #[arg(long, value_name = "FROM=TO")]
+    #[arg(long, value_name = "FROM=TO", add = ArgValueCompleter::new(completion::routes))]
     pub(crate) route: Vec<String>,
     /// Dial nothing without a route: such a check is unknown, `not-in-this-world`
     #[arg(long)]

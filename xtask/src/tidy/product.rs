@@ -16,6 +16,9 @@ pub(super) trait Product {
 
     /// The help of a command, if there is one of that name: `["config", "lint"]`.
     fn help(&self, command: &[&str]) -> Option<String>;
+
+    /// The reference documentation as the binary writes it: paths below `docs/`, and texts.
+    fn reference(&self) -> Result<Vec<(String, String)>, String>;
 }
 
 /// The binary of this work tree.
@@ -73,6 +76,35 @@ impl Product for Built {
         let run = Command::new(&self.binary).args(command).arg("--help").env("NO_COLOR", "1").output().ok()?;
         run.status.success().then(|| String::from_utf8_lossy(&run.stdout).into_owned())
     }
+
+    fn reference(&self) -> Result<Vec<(String, String)>, String> {
+        let folder = tempfile::tempdir_in(&self.scratch).map_err(|why| format!("no scratch folder: {why}"))?;
+        let run = Command::new(&self.binary)
+            .args(["docs", "--out"])
+            .arg(folder.path())
+            .output()
+            .map_err(|why| format!("cannot start {}: {why}", self.binary.display()))?;
+        if !run.status.success() {
+            return Err(String::from_utf8_lossy(&run.stderr).into_owned());
+        }
+        let mut pages = Vec::new();
+        read_all(folder.path(), "", &mut pages).map_err(|why| format!("the reference cannot be read: {why}"))?;
+        pages.sort();
+        Ok(pages)
+    }
+}
+
+fn read_all(folder: &Path, prefix: &str, pages: &mut Vec<(String, String)>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            read_all(&entry.path(), &format!("{path}/"), pages)?;
+        } else {
+            pages.push((path, fs::read_to_string(entry.path())?));
+        }
+    }
+    Ok(())
 }
 
 /// A stand-in for the rules' own exemplars: it has one command, and refuses one word.
@@ -92,5 +124,9 @@ impl Product for Pretend {
 
     fn help(&self, command: &[&str]) -> Option<String> {
         ["verify", "demo"].contains(command.first()?).then(|| "Options:\n      --wait <TIME>  waits".to_owned())
+    }
+
+    fn reference(&self) -> Result<Vec<(String, String)>, String> {
+        Ok(vec![("kinds/http.md".to_owned(), format!("{}\nhttp\n", super::reference::MARK))])
     }
 }

@@ -1,5 +1,6 @@
 //! `steadfast explain`.
 
+use clap_complete::ArgValueCandidates;
 use serde_json::Value;
 use steadfast_core::check::{AnyKind, Manual};
 use steadfast_core::exit::Exit;
@@ -7,6 +8,7 @@ use steadfast_core::finding::{Code, Side};
 use steadfast_core::gate::{Gate, Severity};
 use steadfast_core::setting::{Field, did_you_mean, tidy};
 
+use crate::completion;
 use crate::registry;
 use crate::render::text::{BOLD, Layout, RED, YELLOW};
 use crate::render::{Page, print};
@@ -16,6 +18,7 @@ use crate::session::{refuse, warn};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A kind (http), a finding code (too-old), `gates` or `exit-codes`; nothing lists them all
+    #[arg(add = ArgValueCandidates::new(completion::topics))]
     topic: Option<String>,
 }
 
@@ -98,11 +101,7 @@ fn of_kind(kind: &dyn AnyKind, page: &Page) -> String {
     }
     for example in examples {
         heading(&mut out, "Example");
-        let header = format!("[check.{}]", kind.name());
-        out.line(&header);
-        for line in example.trim().lines() {
-            out.line(line.trim_start());
-        }
+        self::example(kind.name(), example).lines().for_each(|line| out.line(line));
     }
     out.finish()
 }
@@ -110,20 +109,34 @@ fn of_kind(kind: &dyn AnyKind, page: &Page) -> String {
 fn fields(out: &mut Layout, fields: &[Field]) {
     for field in fields {
         out.gap();
-        let mut about = Vec::new();
-        if field.required {
-            about.push("required".to_owned());
-        }
-        if !field.default.is_null() {
-            about.push(format!("default {}", field.default));
-        }
-        let sort = sort_of(&field.schema);
-        let about = if about.is_empty() { sort } else { format!("{sort}; {}", about.join(", ")) };
         let key = out.styled(BOLD, field.key);
-        let line = format!("  {key}  {about}");
+        let line = format!("  {key}  {}", about(field));
         out.line(&line);
         out.prose(6, &tidy(field.manual));
     }
+}
+
+/// A key's sort, whether it is required, and its default, in a few words.
+pub(crate) fn about(field: &Field) -> String {
+    let mut about = Vec::new();
+    if field.required {
+        about.push("required".to_owned());
+    }
+    if !field.default.is_null() {
+        about.push(format!("default {}", field.default));
+    }
+    let sort = sort_of(&field.schema);
+    if about.is_empty() { sort } else { format!("{sort}; {}", about.join(", ")) }
+}
+
+/// A kind's exemplary table as it stands in a file: with the headers that it has there.
+pub(crate) fn example(kind: &str, source: &str) -> String {
+    let lines = source.trim().lines().map(|line| match line.trim_start().strip_prefix("[expect") {
+        Some(rest) => format!("[check.{kind}.expect{rest}"),
+        None => line.trim_start().to_owned(),
+    });
+    let header = format!("[check.{kind}]");
+    std::iter::once(header).chain(lines).map(|line| line + "\n").collect()
 }
 
 /// The sort of a value in a few words.

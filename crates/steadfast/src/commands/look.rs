@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap_complete::ArgValueCandidates;
 use serde_json::{Value, json};
 use steadfast_core::check::{Check, Sighting};
 use steadfast_core::exit::Exit;
@@ -15,6 +16,7 @@ use steadfast_core::world::{Patience, World};
 use steadfast_engine::look::{look, numbers};
 use steadfast_engine::prove::APART;
 
+use crate::completion;
 use crate::live::Live;
 use crate::project_file::ProjectFile;
 use crate::registry;
@@ -26,7 +28,7 @@ use crate::session::{Refused, WorldFlags, block_on, lapse, refuse, warn};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The id of a check, a URL (http, https, tls, sqlite) or a file
-    #[arg(value_name = "ID|URL|FILE")]
+    #[arg(value_name = "ID|URL|FILE", add = ArgValueCandidates::new(completion::ids))]
     what: String,
     /// The bound of one look; without it the check's own, or 10s
     #[arg(long, value_name = "TIME", value_parser = lapse)]
@@ -196,7 +198,8 @@ fn sqlite(path: &str) -> (&'static str, Value) {
     ("sql", json!({ "database": path, "query": "select name from sqlite_schema where type = 'table' order by name" }))
 }
 
-fn is_sqlite(path: &Path) -> bool {
+/// Whether it is an SQLite database, by its first bytes.
+pub(crate) fn is_sqlite(path: &Path) -> bool {
     use std::io::Read;
     let mut head = [0; 16];
     path.is_file()
@@ -204,7 +207,8 @@ fn is_sqlite(path: &Path) -> bool {
         && head == *b"SQLite format 3\0"
 }
 
-fn read_look(what: &str, kind: &str, table: &Value) -> Result<Arc<dyn Check>, Refused> {
+/// A check without expectations, for looking.
+pub(crate) fn read_look(what: &str, kind: &str, table: &Value) -> Result<Arc<dyn Check>, Refused> {
     let Some(kind) = registry::kinds().iter().find(|known| known.name() == kind) else {
         return Err(refuse(format!("`{what}` would be looked at by the kind `{kind}`, which is not built in")));
     };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap_complete::ArgValueCandidates;
 use jiff::{SignedDuration, Timestamp};
 use steadfast_core::exit::Exit;
 use steadfast_core::ledger::Filter;
@@ -10,6 +11,7 @@ use steadfast_core::project::Project;
 use steadfast_core::setting::did_you_mean;
 use steadfast_engine::replay::replay;
 
+use crate::completion;
 use crate::live::Live;
 use crate::project_file::ProjectFile;
 use crate::render::{Document, Page, print, replayed};
@@ -25,7 +27,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID")]
     run: Option<String>,
     /// Only this check
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = ArgValueCandidates::new(completion::ids))]
     check: Option<String>,
     /// For people or for programs
     #[arg(long, value_enum, default_value_t = Document::Human)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap_complete::ArgValueCandidates;
 use steadfast_core::exit::Exit;
 use steadfast_core::gate::Gate;
 use steadfast_core::plan::{Only, Plan, plan};
@@ -15,6 +16,7 @@ use steadfast_engine::report::Report;
 use steadfast_engine::run::{DEADLINE, PARALLEL, Runner};
 use steadfast_engine::stop::Stop;
 
+use crate::completion;
 use crate::live::Live;
 use crate::project_file::ProjectFile;
 use crate::render::Output;
@@ -58,7 +60,7 @@ pub(crate) struct PlanFlags {
     #[arg(value_parser = gates(), value_name = "GATE")]
     gate: Option<Gate>,
     /// Only this check, or those with a tag: tag:X; may be repeated
-    #[arg(long, value_name = "ID|tag:X")]
+    #[arg(long, value_name = "ID|tag:X", add = ArgValueCandidates::new(completion::ids_and_tags))]
     only: Vec<String>,
     /// Repeat the order of the run with this seed
     #[arg(long)]

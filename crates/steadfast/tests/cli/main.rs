@@ -3,4 +3,5 @@
 mod interrupt;
 mod proving;
 mod shop;
+mod typing;
 mod verifying;
