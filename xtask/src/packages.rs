@@ -32,6 +32,11 @@ pub(crate) const PACKAGES: &[Package] = &[
         reason: "the copyable curl lines of findings are run and compared",
     },
     Package {
+        name: "libxml2-utils",
+        sign: Sign::Program("xmllint"),
+        reason: "holds the junit report to its schema",
+    },
+    Package {
         name: "nginx",
         sign: Sign::Program("nginx"),
         reason: "a real web server in scenarios: static pages, basic auth, redirects, gzip, HTTP/2",

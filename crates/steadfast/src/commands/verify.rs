@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// Write `TIME PASS|FAIL|UNKNOWN ID...` to this file, all at once
     #[arg(long, value_name = "PATH")]
     status_file: Option<PathBuf>,
-    /// human or json, or json=PATH to write a file; several at once
+    /// human, json, junit, github, markdown or tap; json=PATH writes a file; several at once
     #[arg(long, value_name = "NAME[=PATH]", value_parser = Output::parse)]
     format: Vec<Output>,
     #[command(flatten)]

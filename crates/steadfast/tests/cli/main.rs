@@ -1,5 +1,6 @@
 //! The real binary against real servers on loopback ports.
 
+mod formats;
 mod interrupt;
 mod proving;
 mod shop;
