@@ -6,6 +6,7 @@ mod live;
 mod project_file;
 mod registry;
 mod render;
+mod scope;
 mod session;
 mod status_file;
 mod whole_file;

@@ -6,6 +6,7 @@ pub(crate) mod json;
 pub(crate) mod junit;
 pub(crate) mod markdown;
 pub(crate) mod observation;
+pub(crate) mod planned;
 pub(crate) mod proofs;
 pub(crate) mod replayed;
 #[cfg(test)]

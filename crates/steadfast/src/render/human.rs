@@ -280,6 +280,7 @@ fn sentence(report: &Report, room: usize) -> String {
         Decision::Proceed => {
             let warnings = report.checks.iter().filter(|check| check.verdict != "pass").count();
             match (all, warnings) {
+                (0, _) => "no check covers the change, which this gate lets pass".to_owned(),
                 (1, 0) => "the check holds".to_owned(),
                 (all, 0) => format!("all {all} checks hold"),
                 (all, some) => {

@@ -3,5 +3,6 @@
 mod formats;
 mod interrupt;
 mod proving;
+mod scoping;
 mod shop;
 mod verifying;
