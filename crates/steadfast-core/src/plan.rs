@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::gate::Gate;
-use crate::project::Project;
+use crate::project::{NothingMatches, Project};
 use crate::setting::did_you_mean;
 use crate::verdict::Verdict;
 
@@ -44,9 +44,18 @@ pub struct Plan {
     pub seed: u64,
     /// The chosen checks in the order in which they are started.
     pub order: Vec<usize>,
+    /// Whether a run that looks at nothing may proceed: a change that nothing covers, at a gate that lets it pass.
+    pub may_be_empty: bool,
 }
 
 impl Plan {
+    /// The same with those checks alone that a change concerns.
+    #[must_use]
+    pub fn narrowed(self, concerned: impl Fn(usize) -> bool, when_none: NothingMatches) -> Plan {
+        let order = self.order.into_iter().filter(|place| concerned(*place)).collect();
+        Plan { order, may_be_empty: when_none == NothingMatches::Proceed, ..self }
+    }
+
     /// The chosen checks as the files have them.
     pub fn in_file_order(&self) -> Vec<usize> {
         let mut chosen = self.order.clone();
@@ -134,7 +143,7 @@ pub fn plan(project: &Project, gate: Option<Gate>, only: &[Only], seed: u64) -> 
     };
     let mut order: Vec<usize> = project.checks.iter().enumerate().filter_map(chosen).collect();
     shuffle(&mut order, seed);
-    Ok(Plan { gate, seed, order })
+    Ok(Plan { gate, seed, order, may_be_empty: false })
 }
 
 /// The direct dependencies of a check that failed in this run: what it is shown under. `verdict_of` knows the run.

@@ -35,6 +35,18 @@ crate::settings! {
         deadline: Option<Lapse>,
         /// How many checks are looked at at the same time.
         parallel: Option<usize>,
+        /// What `verify --changed` decides when no check covers what was changed: without it `cannot-tell`.
+        when_nothing_matches: Option<NothingMatches>,
+    }
+}
+
+crate::words! {
+    /// What follows when no check covers what was changed.
+    pub enum NothingMatches {
+        /// Nothing was looked at, so nothing is known.
+        CannotTell = "cannot-tell",
+        /// What no check covers may pass.
+        Proceed = "proceed",
     }
 }
 

@@ -10,6 +10,7 @@ mod project_file;
 mod reference;
 mod registry;
 mod render;
+mod scope;
 mod session;
 mod status_file;
 mod whole_file;

@@ -1,10 +1,17 @@
 //! How reports are shown. A format is one file in `render/` and one line in [`FORMATS`].
 
+pub(crate) mod github;
 pub(crate) mod human;
 pub(crate) mod json;
+pub(crate) mod junit;
+pub(crate) mod markdown;
 pub(crate) mod observation;
+pub(crate) mod planned;
 pub(crate) mod proofs;
 pub(crate) mod replayed;
+#[cfg(test)]
+mod sample;
+pub(crate) mod tap;
 pub(crate) mod text;
 
 use std::io::{self, IsTerminal, Write};
@@ -15,7 +22,8 @@ use steadfast_engine::report::Report;
 use crate::whole_file;
 
 /// Every format of `verify`, in the order of the manual.
-pub(crate) const FORMATS: &[&dyn Renderer] = &[&human::Human, &json::Json];
+pub(crate) const FORMATS: &[&dyn Renderer] =
+    &[&human::Human, &json::Json, &junit::JUnit, &github::GitHub, &markdown::Markdown, &tap::Tap];
 
 /// Turns a report into text.
 pub(crate) trait Renderer: Sync {

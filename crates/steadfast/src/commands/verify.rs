@@ -19,7 +19,8 @@ use steadfast_engine::stop::Stop;
 use crate::completion;
 use crate::live::Live;
 use crate::project_file::ProjectFile;
-use crate::render::Output;
+use crate::render::{Output, Page, planned, print};
+use crate::scope::ScopeFlags;
 use crate::session::{LedgerFlags, Refused, WorldFlags, block_on, lapse, refuse, warn};
 use crate::{status_file, whole_file};
 
@@ -28,6 +29,11 @@ use crate::{status_file, whole_file};
 pub(crate) struct Args {
     #[command(flatten)]
     plan: PlanFlags,
+    #[command(flatten)]
+    scope: ScopeFlags,
+    /// Look at nothing; show which checks would run, and why
+    #[arg(long, conflicts_with_all = ["wait", "hold", "status_file", "format"])]
+    list: bool,
     #[command(flatten)]
     bounds: BoundFlags,
     /// Tolerate red for so long, until the first time that all is green
@@ -42,7 +48,7 @@ pub(crate) struct Args {
     /// Write `TIME PASS|FAIL|UNKNOWN ID...` to this file, all at once
     #[arg(long, value_name = "PATH")]
     status_file: Option<PathBuf>,
-    /// human or json, or json=PATH to write a file; several at once
+    /// human, json, junit, github, markdown or tap; json=PATH writes a file; several at once
     #[arg(long, value_name = "NAME[=PATH]", value_parser = Output::parse)]
     format: Vec<Output>,
     #[command(flatten)]
@@ -102,7 +108,19 @@ fn verify(args: Args) -> Result<Exit, Refused> {
         return Err(refuse("--interval 0s would never pause; for example 1s"));
     }
     let project = Arc::new(args.config.load()?);
-    let plan = args.plan.plan(&project)?;
+    let whole = args.plan.plan(&project)?;
+    let scope = args.scope.scope(&project, &whole)?;
+    let plan = match &scope {
+        Some(scope) => scope.narrow(&project, whole.clone()),
+        None => whole.clone(),
+    };
+    if args.list {
+        let text = planned::of(&project, &whole, &plan, &args.plan.only(), scope.as_ref(), &Page::of_stdout());
+        if let Err(why) = print(&text) {
+            warn(format!("the list was not written: {why}"));
+        }
+        return Ok(if plan.order.is_empty() && !plan.may_be_empty { Exit::CannotTell } else { Exit::Proceed });
+    }
     let world = args.world.world(&project)?;
     let (ledger, unrecorded) = args.ledger.open(&project);
     let report = block_on(async |stop| {
@@ -118,6 +136,7 @@ fn verify(args: Args) -> Result<Exit, Refused> {
         }
     });
     let mut report = report?;
+    report.warnings.extend(scope.iter().flat_map(|scope| scope.warnings(&whole)));
     report.warnings.extend(unrecorded);
     Ok(publish(&report, &formats, args.status_file.as_deref()))
 }
@@ -125,10 +144,13 @@ fn verify(args: Args) -> Result<Exit, Refused> {
 impl PlanFlags {
     /// The plan of these flags.
     pub(crate) fn plan(&self, project: &Project) -> Result<Plan, Refused> {
-        let only: Vec<Only> = self.only.iter().map(|only| Only::parse(only)).collect();
         // 53 bits, so that every reader of JSON reads the same number.
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(std::process::id()) >> 11);
-        plan(project, self.gate, &only, seed).map_err(refuse)
+        plan(project, self.gate, &self.only(), seed).map_err(refuse)
+    }
+
+    fn only(&self) -> Vec<Only> {
+        self.only.iter().map(|only| Only::parse(only)).collect()
     }
 }
 

@@ -97,6 +97,23 @@ fn trouble(out: &mut Layout, check: &CheckReport, indent: usize, under: &BTreeMa
     }
 }
 
+/// One check that does not pass, as it stands on the page, for the formats that hold it in a frame of their own.
+pub(crate) fn told(check: &CheckReport) -> String {
+    let mut out = Layout::new(&Page::FILE);
+    trouble(&mut out, check, 0, &BTreeMap::new());
+    if let Some(cause) = check.caused_by.first() {
+        out.field(6, "because", &format!("{cause} fails, too"));
+    }
+    out.finish()
+}
+
+/// What the run came to, in one line.
+pub(crate) fn conclusion(report: &Report) -> String {
+    let mut out = Layout::new(&Page::FILE);
+    decision(&mut out, report);
+    out.finish().trim().to_owned()
+}
+
 /// One finding: its expectation, where, what was expected, what was seen unless the one above saw the same.
 pub(crate) fn shortfall<'a>(
     out: &mut Layout,
@@ -263,6 +280,7 @@ fn sentence(report: &Report, room: usize) -> String {
         Decision::Proceed => {
             let warnings = report.checks.iter().filter(|check| check.verdict != "pass").count();
             match (all, warnings) {
+                (0, _) => "no check covers the change, which this gate lets pass".to_owned(),
                 (1, 0) => "the check holds".to_owned(),
                 (all, 0) => format!("all {all} checks hold"),
                 (all, some) => {
@@ -299,62 +317,13 @@ pub(crate) fn seen_text(seen: &Seen) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use jiff::Timestamp;
-    use serde_json::json;
-    use steadfast_core::finding::{Place, codes};
+    use steadfast_core::finding::codes;
     use steadfast_core::measure::Lapse;
-    use steadfast_engine::report::{HeldReport, SCHEMA};
+    use steadfast_engine::report::HeldReport;
     use unicode_width::UnicodeWidthStr;
 
+    use super::super::sample::{all_states, check, report};
     use super::*;
-
-    fn moment() -> Timestamp {
-        "2026-11-23T03:00:00Z".parse().unwrap()
-    }
-
-    fn check(id: &str, verdict: &'static str, findings: Vec<Finding>) -> CheckReport {
-        CheckReport {
-            id: id.to_owned(),
-            summary: format!("The {id} does what its summary says, in so many words that it has to be cut"),
-            kind: "http",
-            look: format!("GET <shop>/{id}"),
-            severity: "critical",
-            verdict,
-            findings,
-            attempts: 1,
-            at: moment(),
-            timings: json!({ "took": 12_345 }).as_object().cloned().unwrap(),
-            numbers: serde_json::Map::new(),
-            caused_by: Vec::new(),
-            what_to_do: None,
-            runbook: None,
-            tags: Vec::new(),
-        }
-    }
-
-    fn report(checks: Vec<CheckReport>, decision: Decision) -> Report {
-        Report {
-            schema: SCHEMA,
-            project: "shop".into(),
-            gate: Some("post-deploy"),
-            decision,
-            exit: decision.exit().code(),
-            run: "20261123T030000Z-a1b2c3".into(),
-            seed: 7,
-            vantage: "here".into(),
-            version: "0.0.0".into(),
-            began: moment(),
-            ended: moment(),
-            took: Lapse(Duration::from_millis(1234)),
-            interrupted: false,
-            held: None,
-            warnings: Vec::new(),
-            checks,
-            unseen: Vec::new(),
-        }
-    }
 
     /// The report on a page of 80 columns; only a quoted word of a command may be longer, as it could not be pasted.
     fn page(report: &Report) -> String {
@@ -363,46 +332,6 @@ mod tests {
             assert!(line.width() <= 80, "{} columns: {line}", line.width());
         }
         text
-    }
-
-    fn all_states() -> Report {
-        let body = format!("<html>\u{1b}[31m{}</html>", "shell without its content ".repeat(9));
-        let mut gone = Finding::new(codes::NOT_CONTAINED).of("body_contains.\"<h2>Meaning\"");
-        gone = gone.at(Place::Endpoint("GET /d/7d0bd618".into())).expected("<h2>Meaning").seen(Seen::text(&body));
-        gone.reproduce = "curl -sS -i --compressed -H \"authorization: Bearer $CANARY_TOKEN\" \
-                          'http://127.0.0.1:8080/d/7d0bd618?with=a&very=long&query=of-many-letters'"
-            .into();
-        let mut json = Finding::new(codes::NOT_JSON).of("json.\"$.errors\".count").seen(Seen::text(&body));
-        json = json.expected(json!({ "at_most": 0 })).at(Place::JsonPath("$.errors".into()));
-        let mut page = check("design-page", "fail", vec![gone, json]);
-        (page.what_to_do, page.runbook) =
-            (Some("docker logs web --tail 100; steadfast look design-page".into()), Some("runbooks/page.md".into()));
-        let refused = || Finding::new(codes::REFUSED).detail("127.0.0.1:8080: Connection refused (os error 111)");
-        let mut sitemap = check("sitemap", "fail", vec![refused()]);
-        sitemap.caused_by = vec!["design-page".into()];
-        let mut warned = check("newsletter", "fail", vec![refused()]);
-        (warned.severity, warned.attempts) = ("warning", 3);
-        let many = (0..8).map(|row| {
-            let finding = Finding::new(codes::MISSING).of(format!("rows.{row}")).at(Place::Row(row));
-            finding.seen([Seen::Missing, Seen::Null, Seen::Empty][row as usize % 3].clone())
-        });
-        let unknown = vec![Finding::new(codes::RESOLVER_FAILED).detail("SERVFAIL")];
-        let mut second = check("queue-drains", "pass", Vec::new());
-        second.attempts = 2;
-        let mut report = report(
-            vec![
-                check("home", "pass", Vec::new()),
-                warned,
-                check("rows", "fail", many.collect()),
-                check("auth-schema", "unknown", unknown),
-                page,
-                sitemap,
-                second,
-            ],
-            Decision::Hold,
-        );
-        report.warnings = vec!["nothing was recorded: the ledger cannot be written: disk full; free space".into()];
-        report
     }
 
     #[test]

@@ -199,11 +199,11 @@ pub(crate) fn padded(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
 }
 
-/// Without what a terminal would obey: control characters and marks that turn the direction of writing are shown
+/// Without what a terminal would obey: control characters, line separators, marks that turn the direction are shown
 /// escaped. What was seen comes from outside and may be made to deceive.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     let obeyed = |c: char| {
-        c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+        c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
     };
     if !text.contains(obeyed) {
         return Cow::Borrowed(text);

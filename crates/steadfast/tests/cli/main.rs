@@ -1,7 +1,9 @@
 //! The real binary against real servers on loopback ports.
 
+mod formats;
 mod interrupt;
 mod proving;
+mod scoping;
 mod shop;
 mod typing;
 mod verifying;
