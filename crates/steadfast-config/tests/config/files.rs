@@ -35,7 +35,8 @@ fn check(id: &str) -> String {
 
 #[test]
 fn included_files_come_after_the_root_in_the_order_of_patterns_and_names() {
-    let root = format!("include = [\"z/*.toml\", \"**/a*.toml\", \"*.toml\"]\n[project]\nname = \"shop\"\n{}", check("root"));
+    let root =
+        format!("include = [\"z/*.toml\", \"**/a*.toml\", \"*.toml\"]\n[project]\nname = \"shop\"\n{}", check("root"));
     let folder = folder(&[
         ("steadfast.toml", &root),
         ("z/b.toml", &check("z-b")),
@@ -79,7 +80,10 @@ fn everything_wrong_in_all_files_is_reported_at_once() {
             "include = [\"checks/*.toml\"]\n[project]\nname = \"shop\"\n[targets]\nshop = \"http://shop\"\n\
              [[check]]\nid = \"page\"\nevery = \"never\"\n[check.toy]\nexpect.status = 200\n",
         ),
-        ("checks/a.toml", "[[check]]\nid = \"page\"\n[check.toy]\nexpect.status = 200\n[targets]\nshop = \"http://other\"\n"),
+        (
+            "checks/a.toml",
+            "[[check]]\nid = \"page\"\n[check.toy]\nexpect.status = 200\n[targets]\nshop = \"http://other\"\n",
+        ),
         ("checks/b.toml", "include = [\"*.toml\"]\n[gate.boot]\nparallel = 2\n[chekc]\n"),
         ("checks/c.toml", "id = unquoted\n[defaults.toy]\ntimeout = 5\n[project]\nname = \"x\"\n"),
     ]);
@@ -89,7 +93,8 @@ fn everything_wrong_in_all_files_is_reported_at_once() {
 
 #[test]
 fn a_circle_through_two_files_shows_both() {
-    let circle = |id: &str, on: &str| check(id).replace("[check.toy]", &format!("depends_on = [\"{on}\"]\n[check.toy]"));
+    let circle =
+        |id: &str, on: &str| check(id).replace("[check.toy]", &format!("depends_on = [\"{on}\"]\n[check.toy]"));
     let folder = folder(&[
         ("steadfast.toml", &format!("include = [\"b.toml\"]\n[project]\nname = \"shop\"\n{}", circle("a", "b"))),
         ("b.toml", &circle("b", "a")),

@@ -22,9 +22,15 @@ fn check(text: &str, valid: bool) {
 #[test]
 fn an_editor_accepts_what_loads_and_marks_what_does_not() {
     let with = |text: &str| format!("[project]\nname = \"shop\"\n{text}");
-    check(&with("[[check]]\nid = \"a\"\n[check.toy]\nget = \"/\"\n[check.toy.expect]\nstatus = 200\nwithin = \"1s\""), true);
+    check(
+        &with("[[check]]\nid = \"a\"\n[check.toy]\nget = \"/\"\n[check.toy.expect]\nstatus = 200\nwithin = \"1s\""),
+        true,
+    );
     check(&with("[targets]\na = \"b\"\nc = { env = \"C\" }\n[gate.boot]\nparallel = 2\n[ledger]\npath = \"x\""), true);
-    check(&with("[defaults.gadget]\ntimeout = \"5s\"\n[[check]]\nid = \"a\"\ngadget = { expect = { weight = 1 } }"), true);
+    check(
+        &with("[defaults.gadget]\ntimeout = \"5s\"\n[[check]]\nid = \"a\"\ngadget = { expect = { weight = 1 } }"),
+        true,
+    );
     check(&with("[[check]]\nid = \"a\"\n[check.toy]\ngett = \"/\""), false);
     check(&with("[[check]]\nid = \"a\"\n[check.toy.expect]\nstatos = 1"), false);
     check(&with("[[check]]\nid = \"a\""), false);
