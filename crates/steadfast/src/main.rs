@@ -1,6 +1,9 @@
 //! The binary: reads the command line, hands over to one command, returns its exit code.
 
 mod commands;
+mod finding_line;
+mod ledger_file;
+mod moment;
 
 use std::process::ExitCode;
 
