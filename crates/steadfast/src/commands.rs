@@ -14,6 +14,8 @@ mod replay;
 mod schema;
 mod sqlite;
 mod verify;
+mod history;
+mod ledger;
 mod version;
 
 use clap::Subcommand;
@@ -51,6 +53,10 @@ pub(crate) enum Command {
     Sqlite(sqlite::Args),
     /// Holds data to its contract: records, releases by key, samples, age, parts
     Contract(contract::Args),
+    /// Prints when a check changed and what was found, the newest first
+    History(history::Args),
+    /// Looks at the record of all runs: tail, export, verify, prune, rebuild
+    Ledger(ledger::Args),
     /// Prints the version and how this binary was built
     Version(version::Args),
 }
@@ -73,6 +79,8 @@ impl Command {
             Command::Schema(args) => schema::run(args),
             Command::Sqlite(args) => sqlite::run(args),
             Command::Contract(args) => contract::run(args),
+            Command::History(args) => history::run(&args),
+            Command::Ledger(args) => ledger::run(args),
             Command::Version(args) => version::run(args),
         }
     }

@@ -14,6 +14,9 @@ mod scope;
 mod session;
 mod status_file;
 mod whole_file;
+mod finding_line;
+mod ledger_file;
+mod moment;
 
 use std::process::ExitCode;
 
