@@ -361,6 +361,37 @@ pub fn candidates(texts: &[&[u8]]) -> Vec<Value> {
 
 const MOST_CANDIDATES: usize = 48;
 
+/// The document in which every record of a list has become a text: name, story, and the text. `None` if it has no such
+/// list.
+pub fn records_as_texts(text: &[u8]) -> Option<(&'static str, &'static str, String)> {
+    let mut document = serde_json::from_slice::<Value>(text).ok()?;
+    flatten(&mut document).then(|| {
+        let story =
+            "88 minutes of 500s while every component was healthy: a job wrote strings where readers expect objects";
+        ("records as texts", story, document.to_string())
+    })
+}
+
+fn flatten(value: &mut Value) -> bool {
+    let mut changed = false;
+    match value {
+        Value::Array(items) => {
+            for item in items {
+                if let Value::Object(record) = item {
+                    let name = record.values().find_map(Value::as_str).unwrap_or("text").to_owned();
+                    *item = Value::String(name);
+                    changed = true;
+                } else {
+                    changed |= flatten(item);
+                }
+            }
+        }
+        Value::Object(map) => map.values_mut().for_each(|inner| changed |= flatten(inner)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    changed
+}
+
 /// The same document written in other ways, which must not matter: name, why it is benign, and the text.
 pub fn variations(text: &[u8]) -> Vec<(&'static str, &'static str, String)> {
     let Ok(document) = serde_json::from_slice::<Value>(text) else { return Vec::new() };

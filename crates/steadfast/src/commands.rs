@@ -6,7 +6,9 @@ mod contract;
 mod demo;
 mod docs;
 pub(crate) mod explain;
+mod history;
 mod init;
+mod ledger;
 pub(crate) mod look;
 mod man;
 mod prove;
@@ -14,8 +16,6 @@ mod replay;
 mod schema;
 mod sqlite;
 mod verify;
-mod history;
-mod ledger;
 mod version;
 
 use clap::Subcommand;

@@ -3,9 +3,12 @@
 mod commands;
 mod completion;
 mod demo;
+mod finding_line;
 mod init;
+mod ledger_file;
 mod live;
 mod manual;
+mod moment;
 mod project_file;
 mod reference;
 mod registry;
@@ -14,9 +17,6 @@ mod scope;
 mod session;
 mod status_file;
 mod whole_file;
-mod finding_line;
-mod ledger_file;
-mod moment;
 
 use std::process::ExitCode;
 

@@ -7,7 +7,7 @@ use steadfast_core::finding::{Finding, Seen, codes};
 use steadfast_core::ledger::{Batch, Head, Ledger, Observed};
 use steadfast_core::observation::Hash;
 use steadfast_core::verdict::Verdict;
-use steadfast_ledger::conformance::sample::{at, batch, green, note, one_of_each, red};
+use steadfast_ledger::conformance::sample::{batch, green, note, one_of_each, red};
 use steadfast_ledger::sqlite::{Options, SqliteLedger};
 use tempfile::TempDir;
 

@@ -745,6 +745,7 @@ status = "2xx"
 [expect.json]
 "$.queue_depth" = { below = 100 }
 "$.errors" = { type = "array", count = { at_most = 0 } }
+"$.workers[*]" = { type = "object" }
 "$.workers[*].name" = { not_empty = true }
 "#,
             naive: "sweep = [\"https://shop.example/api/queue\", \"https://shop.example/api/queue?all\"]\nexpect = { status = \"2xx\" }",
@@ -755,6 +756,7 @@ status = "2xx"
                 "maintenance page at *",
                 "json error at *",
                 "first half at *",
+                "records as texts at *",
                 "answer of *",
             ],
             seen: vec![

@@ -105,9 +105,10 @@ async fn read(ledger: &SqliteLedger, filter: Filter, most: usize) -> Result<Hist
         before = last.seq;
         for entry in page {
             let Record::Observed(seen) = entry.record else { continue };
+            let full = spells.len() >= most;
             match spells.last_mut() {
                 Some(spell) if spell.verdict == seen.verdict.word() => spell.add(&seen),
-                Some(_) if spells.len() >= most => return Ok(History { spells, older: true }),
+                Some(_) if full => return Ok(History { spells, older: true }),
                 Some(_) | None => spells.push(Spell::of(&seen)),
             }
         }

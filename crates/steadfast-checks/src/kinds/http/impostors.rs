@@ -64,6 +64,9 @@ pub(super) fn impostors(seen: &[Arc<Exchange>], others: &[Other<'_, Http>]) -> V
             with_body(green, green.status, &kind, ""),
         );
         add("first half".into(), "a proxy or a full disk cuts the answer in the middle", first_half(green));
+        if let Some((name, story, text)) = green.body.text().and_then(|t| json_claims::records_as_texts(t.as_bytes())) {
+            add(name.into(), story, with_body(green, green.status, &kind, &text));
+        }
         if is_html(green)
             && let Some(text) = green.body.text()
         {
