@@ -162,7 +162,7 @@ fn prune_drops_payloads_and_says_what_stays() {
     assert_eq!(shop.check("ledger tail --format json", 0).lines().count(), 12);
     assert!(shop.refused("ledger prune", 2).contains("--keep"));
     assert!(shop.refused("ledger prune --keep ninety", 2).contains("`ninety` is no length of time"));
-    assert!(shop.refused("ledger prune --keep 99999999w", 2).contains("before all time"));
+    assert!(shop.refused("ledger prune --keep 900000w", 2).contains("before all time"));
 }
 
 #[test]
@@ -222,15 +222,15 @@ fn the_ledger_is_found_from_below_and_where_the_configuration_says() {
 #[test]
 fn no_ledger_is_cannot_tell_and_a_wrong_configuration_is_usage() {
     let shop = Shop::with([]);
-    insta::assert_snapshot!(shop.refused("ledger verify --ledger none.db", 3), @"");
-    insta::assert_snapshot!(shop.refused("ledger rebuild --ledger none.db", 3), @"");
+    insta::assert_snapshot!(shop.refused("ledger verify --ledger none.db", 3));
+    insta::assert_snapshot!(shop.refused("ledger rebuild --ledger none.db", 3));
     assert!(!shop.folder.path().join("none.db").exists(), "nothing is made to look at");
-    insta::assert_snapshot!(shop.refused("ledger tail --ledger steadfast.toml", 3), @"");
-    insta::assert_snapshot!(shop.refused("ledger tail --config none.toml", 2), @"");
+    insta::assert_snapshot!(shop.refused("ledger tail --ledger steadfast.toml", 3));
+    insta::assert_snapshot!(shop.refused("ledger tail --config none.toml", 2));
     std::fs::write(shop.folder.path().join("steadfast.toml"), "[ledger]\npath = 3").unwrap();
-    insta::assert_snapshot!(shop.refused("ledger tail", 2), @"");
+    insta::assert_snapshot!(shop.refused("ledger tail", 2));
     std::fs::write(shop.folder.path().join("steadfast.toml"), "[ledger").unwrap();
-    insta::assert_snapshot!(shop.refused("ledger tail", 2), @"");
+    insta::assert_snapshot!(shop.refused("ledger tail", 2));
     std::fs::remove_file(shop.folder.path().join("steadfast.toml")).unwrap();
-    insta::assert_snapshot!(shop.refused("ledger tail", 2), @"");
+    insta::assert_snapshot!(shop.refused("ledger tail", 2));
 }
