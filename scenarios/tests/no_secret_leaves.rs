@@ -147,11 +147,21 @@ fn in_nothing_that_is_said_or_stored_there_is_a_secret() {
         &["replay"],
         &["replay", "--format", "json"],
         &["config", "show"],
+        &["history", "red"],
+        &["ledger", "tail"],
+        &["ledger", "export", "--format", "jsonl", "--bodies"],
     ] {
         let ran = workplace.run(line);
         assert_ne!(ran.code, Some(2), "{line:?}: {}", ran.said());
         search(&line.join(" "), &[ran.stdout, ran.stderr].concat());
     }
+    // What was seen is there, only the secrets are not: otherwise nothing was searched.
+    workplace
+        .run(&["ledger", "export", "--format", "jsonl", "--bodies"])
+        .exits(0)
+        .says("x-token: ***")
+        .says("plain=seen");
+    workplace.run(&["verify"]).exits(1).says("never there");
     let mut pending = vec![workplace.path().to_owned()];
     while let Some(folder) = pending.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -163,7 +173,7 @@ fn in_nothing_that_is_said_or_stored_there_is_a_secret() {
             }
         }
     }
-    assert!(searched > 14, "only {searched} were searched");
+    assert!(searched > 17, "only {searched} were searched");
 }
 
 #[test]
