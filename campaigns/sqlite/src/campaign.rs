@@ -139,6 +139,17 @@ fn work(plan: &Plan, to: u64, next: &AtomicU64, found: &AtomicU64, seen: &Atomic
     }
 }
 
+/// Judges one case alone.
+pub fn again(plan: &Plan, number: u64, case: u64, kind: &str) -> std::io::Result<Tally> {
+    let folder = tempfile::tempdir()?;
+    let database = reproduce(plan.seed, number, Some(case), folder.path())?;
+    let desk = Desk { file: folder.path().join("case.db"), planted: plan.planted };
+    let mut tally = Tally::default();
+    let what = format!("database {number} case {case}: {kind} on {}", database.recipe);
+    desk.judge(&mut tally, kind, &database, &what)?;
+    Ok(tally)
+}
+
 /// The mutated file of one case, for a closer look.
 pub fn reproduce(seed: u64, number: u64, case: Option<u64>, folder: &Path) -> std::io::Result<Database> {
     let seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(number);

@@ -4,4 +4,5 @@ pub mod campaign;
 pub mod databases;
 pub mod dice;
 pub mod mutations;
+pub mod roles;
 pub mod second_judge;

@@ -16,6 +16,33 @@ struct Asked {
 }
 
 fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().collect();
+    if let [_, flag, role, _, file] = words.as_slice()
+        && flag == "--role"
+    {
+        return match fuzz_sqlite::roles::play(role, Path::new(file)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("{role}: {why}");
+                ExitCode::from(2)
+            }
+        };
+    }
+    if let [_, flag, times] = words.as_slice()
+        && flag == "--live"
+    {
+        let times = times.parse().unwrap_or(20);
+        let outcome = std::env::current_exe()
+            .and_then(|program| fuzz_sqlite::roles::live(&program, times, 100_000, &mut std::io::stdout()));
+        return match outcome {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::from(1),
+            Err(why) => {
+                eprintln!("{why}");
+                ExitCode::from(2)
+            }
+        };
+    }
     let asked = match parse() {
         Ok(asked) => asked,
         Err(why) => {
@@ -84,6 +111,7 @@ fn run(asked: &Asked) -> std::io::Result<bool> {
     {
         println!("going on after {done} databases of {}", path.display());
         (from, tally) = (done, saved);
+        judge_again(plan, &mut tally)?;
     }
     let started = Instant::now();
     let done = AtomicU64::new(0);
@@ -100,6 +128,32 @@ fn run(asked: &Asked) -> std::io::Result<bool> {
     eprintln!();
     print!("{}", report(&tally));
     Ok(tally.wrong_count() == 0)
+}
+
+/// Cases that were wrong when the tally was saved are judged by the prover as it is now.
+fn judge_again(plan: &Plan, tally: &mut Tally) -> std::io::Result<()> {
+    for line in std::mem::take(&mut tally.wrong) {
+        let Some((number, case, kind)) = case_of(&line) else {
+            tally.wrong.push(line);
+            continue;
+        };
+        if let Some(row) = tally.rows.get_mut(&kind) {
+            row.wrong -= 1;
+            row.cases -= 1;
+        }
+        println!("again: database {number} case {case}");
+        tally.merge(campaign::again(plan, number, case, &kind)?);
+    }
+    Ok(())
+}
+
+/// `database 5 case 7: bit on ...`
+fn case_of(line: &str) -> Option<(u64, u64, String)> {
+    let rest = line.strip_prefix("database ")?;
+    let (number, rest) = rest.split_once(" case ")?;
+    let (case, rest) = rest.split_once(": ")?;
+    let (kind, _) = rest.split_once(" on ")?;
+    Some((number.parse().ok()?, case.parse().ok()?, kind.to_owned()))
 }
 
 fn report(tally: &Tally) -> String {

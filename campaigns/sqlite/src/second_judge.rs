@@ -27,6 +27,8 @@ pub const ACCEPTED: &[Code] = &[
     Code::MissingEntry,
     Code::StrayEntry,
     Code::EntryDiffers,
+    // The pragma never looks at an index's empty root page, whatever kind of page it says it is.
+    Code::PageType,
     // The pragma does not mind a schema row whose name is not the one in its SQL.
     Code::Schema,
     // The pragma allows a cell pointer array that runs into the content area if free blocks make up for it.
@@ -34,7 +36,7 @@ pub const ACCEPTED: &[Code] = &[
 ];
 
 /// Follows from another fault of the same tree and needs none of its own.
-const FOLLOWING: &[Code] = &[Code::EntryCount, Code::MissingEntry, Code::StrayEntry, Code::IndexContent];
+const FOLLOWING: &[Code] = &[Code::EntryCount, Code::IndexContent];
 
 /// Confirms every finding of a proof, or says which one it cannot.
 pub fn confirms(database: &Database, file: &Path, proof: &Proof) -> Result<(), String> {
@@ -50,8 +52,10 @@ pub fn confirms(database: &Database, file: &Path, proof: &Proof) -> Result<(), S
         }
     }
     for finding in open {
-        let follows = FOLLOWING.contains(&finding.code)
-            && confirmed.iter().any(|other| !FOLLOWING.contains(&other.code) && other.code != Code::Truncated);
+        // A row without its entry follows from an entry or a row that was confirmed to be damaged.
+        let is_entry = |code| matches!(code, Code::MissingEntry | Code::StrayEntry);
+        let follows = (FOLLOWING.contains(&finding.code) || is_entry(finding.code))
+            && confirmed.iter().any(|other| other.code != Code::Truncated && other.code != Code::Schema);
         if !follows {
             return Err(format!("{finding:?}"));
         }
@@ -81,9 +85,19 @@ impl Judge<'_> {
                     finding.expected.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0);
                 record.types.len() != expected || !matches!(record.types.last(), Some(1..=6 | 8 | 9))
             }),
-            Code::MissingEntry | Code::StrayEntry | Code::EntryDiffers => {
-                finding.tree.as_ref().is_some_and(|tree| self.scans_differ(tree).unwrap_or(true))
-            }
+            Code::MissingEntry | Code::StrayEntry | Code::EntryDiffers => finding.tree.as_ref().is_some_and(|tree| {
+                self.scans_differ(tree).unwrap_or(true) || self.repeated_column_differs(finding, tree).unwrap_or(true)
+            }),
+            Code::PageType => finding.page.is_some_and(|page| {
+                let flag = self.number(self.page(page) + if page == 1 { 100 } else { 0 }, 1);
+                let expected = match finding.expected.as_str() {
+                    text if text.contains("index leaf") => 10,
+                    text if text.contains("table leaf") => 13,
+                    text if text.contains("index interior") => 2,
+                    _ => 5,
+                };
+                flag != expected
+            }),
             Code::Schema => self.schema_has_a_stranger().unwrap_or(true),
             Code::ContentStart => finding.page.is_some_and(|page| {
                 let start = self.page(page);
@@ -154,7 +168,8 @@ impl Judge<'_> {
     fn record(&self, at: usize, payload: u64) -> Record {
         let mut next = at;
         let length = self.varint(&mut next);
-        let mut record = Record { payload, types: Vec::new(), end: Some(length), header_is_broken: false };
+        let mut record =
+            Record { payload, types: Vec::new(), fields: Vec::new(), end: Some(length), header_is_broken: false };
         let end = at + length as usize;
         record.header_is_broken = length == 0 || length > payload;
         while next < end && next < self.bytes.len() {
@@ -167,6 +182,7 @@ impl Judge<'_> {
                 6 | 7 => 8,
                 kind => (kind - 12) / 2,
             };
+            record.fields.push((at + record.end.unwrap_or(0).min(1 << 32) as usize, bytes.min(1 << 32) as usize));
             record.end = record.end.and_then(|end| end.checked_add(bytes));
         }
         record.header_is_broken |= next > end;
@@ -200,6 +216,30 @@ impl Judge<'_> {
         Ok(from_index != from_table)
     }
 
+    /// A column that the index holds twice, once for itself and once as part of the primary key: SQL shows the first one
+    /// only, so the two are compared in the file.
+    fn repeated_column_differs(&self, finding: &Finding, index: &str) -> rusqlite::Result<bool> {
+        if finding.code == Code::MissingEntry {
+            // Its page is the table's; the entry that took its place is told beside it.
+            return Ok(false);
+        }
+        let columns: Vec<i64> = self
+            .open()?
+            .prepare("SELECT cid FROM pragma_index_xinfo(?1) ORDER BY seqno")?
+            .query_map([index], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let twice = columns.iter().enumerate().find_map(|(at, column)| {
+            columns[..at].iter().position(|earlier| earlier == column).map(|earlier| (earlier, at))
+        });
+        let Some((one, other)) = twice else { return Ok(false) };
+        Ok(self.any_record(finding, |record| match (record.fields.get(one), record.fields.get(other)) {
+            (Some(one), Some(other)) => {
+                self.bytes.get(one.0..one.0 + one.1) != self.bytes.get(other.0..other.0 + other.1)
+            }
+            _ => true,
+        }))
+    }
+
     fn schema_has_a_stranger(&self) -> rusqlite::Result<bool> {
         let sql = self.open()?;
         sql.query_row(
@@ -215,6 +255,8 @@ impl Judge<'_> {
 struct Record {
     payload: u64,
     types: Vec<u64>,
+    /// Start and length in the file, as far as the record lies on its page.
+    fields: Vec<(usize, usize)>,
     /// Where the fields end; `None` beyond all numbers.
     end: Option<u64>,
     header_is_broken: bool,

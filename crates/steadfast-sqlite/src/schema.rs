@@ -216,8 +216,15 @@ impl Schema {
             let quoted = table.name.replace('\'', "''");
             let program = format!("EXPLAIN PRAGMA main.integrity_check('{quoted}')");
             let Ok(roots) = roots_of(sql, &program) else { continue };
-            let trees = std::iter::once(table.tree).chain(table.indexes.iter().map(|index| index.tree));
-            for (tree, root) in trees.zip(roots) {
+            let Ok(indexes) = index_list(sql, &table.name) else { continue };
+            // A table without rowids is its primary key's index, and stands where that index stands.
+            let is_keyed = self.trees[table.tree as usize].role == Role::KeyedRows;
+            let mut others = table.indexes.iter().map(|index| index.tree);
+            let mut trees: Vec<TreeId> = if is_keyed { Vec::new() } else { vec![table.tree] };
+            for index in &indexes {
+                trees.extend(if is_keyed && index.is_primary { Some(table.tree) } else { others.next() });
+            }
+            for (tree, root) in trees.into_iter().zip(roots) {
                 let tree = &mut self.trees[tree as usize];
                 if tree.root == 0 {
                     tree.root = root;
