@@ -64,7 +64,8 @@ fn main() -> ExitCode {
     }
     let value = |name: &str| arguments.iter().position(|there| there == name).and_then(|at| arguments.get(at + 1));
     let bytes: u64 = value("--bytes").and_then(|text| text.parse().ok()).unwrap_or(500_000_000);
-    let only: Vec<String> = value("--only").map(|text| text.split(',').map(str::to_owned).collect()).unwrap_or_default();
+    let only: Vec<String> =
+        value("--only").map(|text| text.split(',').map(str::to_owned).collect()).unwrap_or_default();
     let temporary = tempfile::tempdir();
     let folder: PathBuf = match (value("--keep"), &temporary) {
         (Some(folder), _) => PathBuf::from(folder),
@@ -87,14 +88,20 @@ fn table(folder: &Path, bytes: u64, only: &[String]) -> Result<(), String> {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/name-cache");
     let schema = examples.join("name_cache.schema.json").display().to_string();
     let data = generated(&examples, folder, "data.jsonl", &["--bytes", &bytes.to_string()])?;
-    let after = generated(&examples, folder, "after.jsonl", &["--bytes", &bytes.to_string(), "--regress", "387", "--drop", "25"])?;
+    let after = generated(
+        &examples,
+        folder,
+        "after.jsonl",
+        &["--bytes", &bytes.to_string(), "--regress", "387", "--drop", "25"],
+    )?;
     let tenth = generated(&examples, folder, "tenth.jsonl", &["--bytes", &(bytes / 10).to_string()])?;
     let slice = generated(&examples, folder, "slice.jsonl", &["--bytes", "10000000"])?;
     let one = generated(&examples, folder, "one.jsonl", &["--records", "1"])?;
     let me = std::env::current_exe().map_err(|why| why.to_string())?.display().to_string();
     let baseline = folder.join("baseline").display().to_string();
     let child = |what: &str, file: &Path, more: &[&str]| {
-        let mut program = vec![me.clone(), "--child".to_owned(), what.to_owned(), schema.clone(), file.display().to_string()];
+        let mut program =
+            vec![me.clone(), "--child".to_owned(), what.to_owned(), schema.clone(), file.display().to_string()];
         program.extend(more.iter().map(|word| (*word).to_owned()));
         program
     };
@@ -119,7 +126,12 @@ fn table(folder: &Path, bytes: u64, only: &[String]) -> Result<(), String> {
     add("steadfast, keys and states", &data, 3, Ok(child("keys", &data, &["1"])));
     add("steadfast, keys and states, 2 threads", &data, 3, Ok(child("keys", &data, &["2"])));
     add("steadfast, against a baseline", &after, 3, Ok(child("regression", &after, &["1", &baseline])));
-    add("steadfast, two releases (--previous)", &after, 3, Ok(child("previous", &after, &["1", &data.display().to_string()])));
+    add(
+        "steadfast, two releases (--previous)",
+        &after,
+        3,
+        Ok(child("previous", &after, &["1", &data.display().to_string()])),
+    );
     add("steadfast, start-up (one record)", &one, 5, Ok(child("steadfast", &one, &["1"])));
     add("lines counted (memchr), the floor of reading", &data, 3, Ok(child("lines", &data, &[])));
     let peers = peers::Peers::new(folder);
@@ -159,7 +171,12 @@ fn print(lines: &[Line]) {
                 line.megabytes / used.cpu,
                 used.peak
             ),
-            Err(why) => println!("| {} | {:.0} | not measured: {} | | | |", line.name, line.megabytes, why.replace(['\n', '|'], " ")),
+            Err(why) => println!(
+                "| {} | {:.0} | not measured: {} | | | |",
+                line.name,
+                line.megabytes,
+                why.replace(['\n', '|'], " ")
+            ),
         }
     }
     let rate = |name: &str| {
@@ -167,7 +184,12 @@ fn print(lines: &[Line]) {
         Some((line.megabytes / line.used.as_ref().ok()?.cpu, line.used.as_ref().ok()?.cpu))
     };
     let ours = rate("steadfast, 1 thread");
-    for (peer, name) in [("Rust jsonschema", "the crate"), ("serde_json IgnoredAny", "IgnoredAny"), ("ajv", "ajv"), ("@sourcemeta", "sourcemeta")] {
+    for (peer, name) in [
+        ("Rust jsonschema", "the crate"),
+        ("serde_json IgnoredAny", "IgnoredAny"),
+        ("ajv", "ajv"),
+        ("@sourcemeta", "sourcemeta"),
+    ] {
         if let (Some((ours, _)), Some((theirs, _))) = (ours, rate(peer)) {
             println!("{:.2} x {name}", ours / theirs);
         }

@@ -45,7 +45,11 @@ impl Peers {
         let contract = std::fs::read_to_string(examples.join("name_cache.odcs.yaml")).map_err(|why| why.to_string())?;
         let contract = contract.replace("data/name_cache.jsonl", &data.display().to_string());
         let contract = contract.replace("mustBeGreaterOrEqualTo: 100000", "mustBeGreaterOrEqualTo: 1000");
-        let contract: String = contract.lines().take_while(|line| !line.starts_with("slaProperties")).map(|line| format!("{line}\n")).collect();
+        let contract: String = contract
+            .lines()
+            .take_while(|line| !line.starts_with("slaProperties"))
+            .map(|line| format!("{line}\n"))
+            .collect();
         let file = self.script("bench.odcs.yaml", &contract)?;
         Ok(words(&[&program, "test", &file]))
     }
@@ -68,7 +72,17 @@ impl Peers {
             let folder = self.folder.join("npm");
             std::fs::create_dir_all(&folder).map_err(|why| why.to_string())?;
             let prefix = folder.display().to_string();
-            run(&words(&["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", &prefix, "ajv@8.20.0", "@sourcemeta/jsonschema@16.11.0"]))?;
+            run(&words(&[
+                "npm",
+                "install",
+                "--silent",
+                "--no-audit",
+                "--no-fund",
+                "--prefix",
+                &prefix,
+                "ajv@8.20.0",
+                "@sourcemeta/jsonschema@16.11.0",
+            ]))?;
             Ok(folder.join("node_modules"))
         };
         self.node.get_or_init(install).clone()
@@ -96,6 +110,7 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 fn run(program: &[String]) -> Result<(), String> {
-    let done = Command::new(&program[0]).args(&program[1..]).output().map_err(|why| format!("{}: {why}", program[0]))?;
+    let done =
+        Command::new(&program[0]).args(&program[1..]).output().map_err(|why| format!("{}: {why}", program[0]))?;
     if done.status.success() { Ok(()) } else { Err(format!("{program:?}: {}", String::from_utf8_lossy(&done.stderr))) }
 }
