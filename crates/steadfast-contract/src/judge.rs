@@ -126,7 +126,7 @@ impl<'a> Judge<'a> {
     }
 
     pub(crate) fn desk(&self) -> Desk {
-        Desk { facts: self.trie.facts(), base: 0, scratch: Scratch::default(), patterns: HashMap::new() }
+        Desk { facts: self.trie.facts(), base: 0, scratch: Scratch::new(&self.contract.plan), patterns: HashMap::new() }
     }
 
     fn plan(&self) -> &Plan {

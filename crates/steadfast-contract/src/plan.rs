@@ -69,6 +69,8 @@ pub struct Plan {
     pub(crate) engine: Engine,
     /// Why some values must go to the official judge, one line each: shown by `explain`.
     pub(crate) escapes: Vec<String>,
+    /// Entries that a scratch needs to learn which member follows which.
+    pub(crate) successors: usize,
     /// The official judges of the subtrees that are parsed and handed over.
     pub(crate) official: Vec<jsonschema::Validator>,
 }
@@ -160,6 +162,8 @@ pub(crate) struct Contains {
 #[derive(Debug)]
 pub(crate) struct ObjectRule {
     pub(crate) props: Vec<Prop>,
+    /// Where this object's successors stand in the scratch that learns them.
+    pub(crate) learnt: u32,
     /// (hash of the name, place in `props`), sorted; empty for small objects, which are searched in line.
     pub(crate) index: Vec<(u64, u32)>,
     /// Bits of the required props, 64 a word.

@@ -38,6 +38,7 @@ pub(crate) fn compile(
         known: HashMap::new(),
         escapes: Vec::new(),
         judges: Vec::new(),
+        successors: 1,
     };
     let root = compiler.node(String::new(), schema);
     compiler.refuse_idle_cycles()?;
@@ -56,6 +57,7 @@ pub(crate) fn compile(
         nodes: compiler.nodes,
         root,
         engine: Engine::best(),
+        successors: compiler.successors as usize,
         escapes: compiler.escapes,
         official: compiler.judges,
     })
@@ -72,6 +74,7 @@ pub(crate) fn nothing_but_doubt() -> Plan {
         ],
         root: 2,
         engine: Engine::best(),
+        successors: 0,
         escapes: vec!["#: a $schema of its own (every record is judged by the official judge)".to_owned()],
         official: Vec::new(),
     }
@@ -87,6 +90,7 @@ struct Compiler<'a> {
     known: HashMap<String, NodeId>,
     escapes: Vec<String>,
     judges: Vec<jsonschema::Validator>,
+    successors: u32,
 }
 
 impl<'a> Compiler<'a> {
@@ -344,6 +348,7 @@ impl<'a> Compiler<'a> {
         }
         let mut rule = ObjectRule {
             props: Vec::new(),
+            learnt: 0,
             index: Vec::new(),
             required: Vec::new(),
             patterns: Vec::new(),
@@ -419,6 +424,8 @@ impl<'a> Compiler<'a> {
                 .collect();
             rule.index.sort_unstable();
         }
+        rule.learnt = self.successors;
+        self.successors += rule.props.len() as u32 + 1;
         node.object = Some(Box::new(rule));
     }
 

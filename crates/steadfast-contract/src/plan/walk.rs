@@ -68,7 +68,7 @@ impl Plan {
             return Answer::DontKnow;
         }
         let trie = Trie::nothing();
-        self.walk(&trie, record, 0, false, &mut trie.facts(), &mut Scratch::default(), flaw)
+        self.walk(&trie, record, 0, false, &mut trie.facts(), &mut Scratch::new(self), flaw)
     }
 }
 
@@ -86,6 +86,14 @@ pub(crate) struct Scratch {
     text: Vec<u8>,
     /// (hash, start, end) of the unknown keys of the open objects.
     keys: Vec<(u64, usize, usize)>,
+    /// Which member followed which, the last time: writers keep an order.
+    successors: Vec<u32>,
+}
+
+impl Scratch {
+    pub(crate) fn new(plan: &Plan) -> Scratch {
+        Scratch { successors: vec![0; plan.successors], ..Scratch::default() }
+    }
 }
 
 struct Walk<'a, F> {
@@ -641,7 +649,7 @@ impl<'a, F: Flaw> Walk<'a, F> {
         let mut crowd = None;
         let mut seen_below = 0;
         let mut count = 0_usize;
-        let mut expected = 0_usize;
+        let mut slot = rule.learnt as usize;
         let mut place = self.space(from + 1);
         if self.at(place) != b'}' {
             loop {
@@ -649,7 +657,7 @@ impl<'a, F: Flaw> Walk<'a, F> {
                     return Err(DontKnow);
                 }
                 let key_start = place + 1;
-                let (known, key_end, value) = match self.guess(rule, expected, place) {
+                let (known, key_end, value) = match self.guess(rule, slot, place) {
                     Some((prop, behind)) => (Some(prop), behind - 2, self.space(behind)),
                     None => {
                         let (end, escaped) = self.string_end(place)?;
@@ -676,7 +684,8 @@ impl<'a, F: Flaw> Walk<'a, F> {
                             return Err(DontKnow);
                         }
                         *word |= bit;
-                        expected = prop + 1;
+                        self.learn(rule, slot, prop);
+                        slot = rule.learnt as usize + prop + 1;
                         node = rule.props[prop].node;
                     }
                     None => self.remember(unknown_from, key_start, key_end, &mut crowd)?,
@@ -732,15 +741,32 @@ impl<'a, F: Flaw> Walk<'a, F> {
         Ok(place + 1)
     }
 
-    /// Writers keep an order: the next key is nearly always the one behind the last, or the one after that.
+    /// The member that followed this one the last time, or the one behind it in the schema.
     #[inline(always)]
-    fn guess(&self, rule: &ObjectRule, expected: usize, place: usize) -> Option<(usize, usize)> {
+    fn guess(&self, rule: &ObjectRule, slot: usize, place: usize) -> Option<(usize, usize)> {
+        let expected = *self.scratch.successors.get(slot)? as usize;
         let next = rule.props.get(expected)?;
         if goes_on_with(self.text, place, &next.needle) {
             return Some((expected, place + next.needle.len()));
         }
         let after = rule.props.get(expected + 1)?;
         goes_on_with(self.text, place, &after.needle).then(|| (expected + 1, place + after.needle.len()))
+    }
+
+    /// Notes which member came here, and guesses that the one behind it in the schema comes next where nothing is known.
+    #[inline(always)]
+    fn learn(&mut self, rule: &ObjectRule, slot: usize, prop: usize) {
+        if let Some(known) = self.scratch.successors.get_mut(slot)
+            && *known as usize != prop
+        {
+            *known = prop as u32;
+        }
+        let next = rule.learnt as usize + prop + 1;
+        if let Some(next) = self.scratch.successors.get_mut(next)
+            && *next == 0
+        {
+            *next = prop as u32 + 1;
+        }
     }
 
     /// Notes an unknown key; two equal ones are for the official judge to report.
@@ -803,6 +829,7 @@ fn find(rule: &ObjectRule, key: &[u8]) -> Option<usize> {
 
 static ANY_OBJECT: ObjectRule = ObjectRule {
     props: Vec::new(),
+    learnt: 0,
     index: Vec::new(),
     required: Vec::new(),
     patterns: Vec::new(),
