@@ -26,16 +26,22 @@ pub fn run(arguments: &[String]) -> ExitCode {
 fn write() -> Result<(), String> {
     let workspace = Workspace::read()?;
     let docs = Path::new(&workspace.root).join("docs");
+    // Built before anything is taken away: a build that is broken off leaves the pages as they are.
+    cargo(&workspace, &["build", "--quiet", "--package", "steadfast"])?;
     for folder in [docs.clone(), docs.join("kinds")] {
         forget(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     }
-    let written = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--package", "steadfast", "--", "docs", "--out"])
-        .arg(&docs)
+    let out = docs.to_string_lossy();
+    cargo(&workspace, &["run", "--quiet", "--package", "steadfast", "--", "docs", "--out", &out])
+}
+
+fn cargo(workspace: &Workspace, arguments: &[&str]) -> Result<(), String> {
+    let ended = Command::new(env!("CARGO"))
+        .args(arguments)
         .current_dir(&workspace.root)
         .status()
         .map_err(|why| format!("cannot start cargo: {why}"))?;
-    if written.success() { Ok(()) } else { Err("the binary did not write them, see above".to_owned()) }
+    if ended.success() { Ok(()) } else { Err(format!("cargo {} failed, see above", arguments[0])) }
 }
 
 fn forget(folder: &Path) -> io::Result<()> {
