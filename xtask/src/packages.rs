@@ -44,6 +44,11 @@ pub(crate) const PACKAGES: &[Package] = &[
         reason: "private clusters for the sql kind and the ledger; no main cluster is made",
     },
     Package {
+        name: "redis-server",
+        sign: Sign::Program("redis-server"),
+        reason: "a real service for the tcp kind, which answers PING",
+    },
+    Package {
         name: "sqlite3",
         sign: Sign::Program("sqlite3"),
         reason: "databases written by another SQLite than the one we bundle",

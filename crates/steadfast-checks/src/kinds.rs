@@ -4,6 +4,7 @@ pub mod command;
 pub mod files;
 pub mod http;
 pub mod sql;
+pub mod tcp;
 pub mod tls;
 
 use steadfast_core::check::{AnyKind, Of};
@@ -13,6 +14,7 @@ use steadfast_core::check::{AnyKind, Of};
 pub static KINDS: &[&dyn AnyKind] = &[
     &Of::<http::Http>::NEW,
     &Of::<tls::Tls>::NEW,
+    &Of::<tcp::Tcp>::NEW,
     &Of::<files::Files>::NEW,
     &Of::<command::Command>::NEW,
     &Of::<sql::Sql>::NEW,

@@ -105,6 +105,18 @@ const ROWS: &[Row] = &[
         table: "address = '127.0.0.1:1'\nexpect.trusted = true",
         arrange: as_it_is,
     },
+    Row {
+        code: codes::REFUSED,
+        kind: "tcp",
+        table: "address = '127.0.0.1:1'\nexpect.within = '1s'",
+        arrange: as_it_is,
+    },
+    Row {
+        code: codes::TIMEOUT,
+        kind: "tcp",
+        table: "address = '{at}'\nread = 'line'\nexpect.banner_contains = 'PONG'",
+        arrange: silent,
+    },
     Row { code: codes::TIMEOUT, kind: "http", table: "get = 'http://{at}/'\nexpect.status = 200", arrange: silent },
     Row { code: codes::TIMEOUT, kind: "tls", table: "address = '{at}'\nexpect.trusted = true", arrange: silent },
     Row {

@@ -3,6 +3,7 @@
 
 mod command;
 mod conformance;
+mod connections;
 mod fail_or_unknown;
 mod files;
 mod prove_laws;

@@ -8,5 +8,6 @@ mod head_bound;
 pub mod http;
 pub mod patience;
 pub mod permits;
+pub mod starttls;
 pub mod system;
 pub mod tls;

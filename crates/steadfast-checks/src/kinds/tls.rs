@@ -19,6 +19,7 @@ use steadfast_core::proof::{Breakage, Sabotage};
 use steadfast_core::setting::{Node, OneOrMany, Problems, Setting};
 use steadfast_core::verdict::Judgement;
 use steadfast_core::world::{World, endpoint_of};
+use steadfast_probe::starttls::{Upgrade, upgrade};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::text_claims::{predicate_claims, story_of};
@@ -28,14 +29,47 @@ pub struct Tls;
 
 steadfast_core::settings! {
     /// Makes a TLS handshake and reads the certificates, also those that no client would trust: what is wrong with
-    /// them is then a finding. Nothing is sent over the connection.
+    /// them is then a finding. Nothing is sent over the connection, but for what `starttls` needs.
     pub struct TlsLook {
-        /// `host:port`, a URL, or `{ target = "shop" }`. The port is 443 unless said.
+        /// `host:port`, a URL, or `{ target = "shop" }`. The port is 443 unless said; with `starttls` that of its
+        /// protocol: 25, 143, 5432.
         address: Address,
+        /// The protocol that is asked in plain text to begin the handshake: `smtp`, `imap` or `postgres`.
+        starttls: Option<StartTls>,
         /// The name to ask for (SNI) and to verify, if it is another than the host.
         server_name: Option<String>,
         /// A PEM file of the only roots to trust, relative to the root configuration.
         roots: Option<String>,
+    }
+}
+
+steadfast_core::words! {
+    /// A protocol that begins in plain text.
+    pub enum StartTls {
+        /// RFC 3207.
+        Smtp = "smtp",
+        /// RFC 9051, 6.2.1.
+        Imap = "imap",
+        /// PostgreSQL's `SSLRequest`.
+        Postgres = "postgres",
+    }
+}
+
+impl StartTls {
+    fn upgrade(self) -> Upgrade {
+        match self {
+            StartTls::Smtp => Upgrade::Smtp,
+            StartTls::Imap => Upgrade::Imap,
+            StartTls::Postgres => Upgrade::Postgres,
+        }
+    }
+
+    fn port(self) -> u16 {
+        match self {
+            StartTls::Smtp => 25,
+            StartTls::Imap => 143,
+            StartTls::Postgres => 5432,
+        }
     }
 }
 
@@ -155,6 +189,7 @@ impl Kind for Tls {
     const DEAD: &'static [&'static str] = &[
         "address = \"127.0.0.1:1\"\nexpect = { trusted = true }",
         "address = \"nobody.invalid:443\"\nexpect = { trusted = true }",
+        "address = \"127.0.0.1:1\"\nstarttls = \"smtp\"\nexpect = { trusted = true }",
     ];
 
     type Look = TlsLook;
@@ -167,7 +202,7 @@ impl Kind for Tls {
             problems.add(table.place(&["expect", "trusted"]), "`trusted = false` says nothing", why);
         }
         if let Address::Literal(text) = &look.address
-            && endpoint(text).is_none()
+            && endpoint(text, look.starttls).is_none()
         {
             let what = format!("`{text}` is no address");
             problems.suggest(table.place(&["address"]), what, "a handshake needs a host", "\"shop.example:443\"");
@@ -175,7 +210,8 @@ impl Kind for Tls {
     }
 
     fn describe(look: &TlsLook) -> String {
-        format!("TLS {}", look.address.shown())
+        let after = look.starttls.map(|protocol| format!(" after {protocol} STARTTLS")).unwrap_or_default();
+        format!("TLS {}{after}", look.address.shown())
     }
 
     fn addresses(look: &TlsLook) -> Vec<&Address> {
@@ -397,16 +433,24 @@ fn judge_value(prefix: &str, predicate: &Predicate, value: &Value, at: Timestamp
     });
 }
 
-fn endpoint(address: &str) -> Option<(String, u16)> {
-    endpoint_of(address).or_else(|| endpoint_of(&format!("tls://{address}")))
+fn endpoint(address: &str, starttls: Option<StartTls>) -> Option<(String, u16)> {
+    let port = starttls.map_or(443, StartTls::port);
+    // An address without a port: the scheme has none for it, so a port of ours is put behind the host.
+    endpoint_of(address).or_else(|| {
+        let host = address.split_once("://").map_or(address, |(_, rest)| rest).split(['/', '?', '#']).next()?;
+        endpoint_of(&format!("{host}:{port}"))
+    })
 }
 
 async fn shake(look: &TlsLook, world: &World) -> Result<TlsSeen, Trouble> {
     let address = world.address(&look.address)?;
-    let Some((host, port)) = endpoint(address.expose()) else {
+    let Some((host, port)) = endpoint(address.expose(), look.starttls) else {
         return Err(Trouble::new(codes::LOCAL_TROUBLE, "the address has no host"));
     };
-    let dialled = steadfast_probe::dial::dial(world, &host, port).await?;
+    let mut dialled = steadfast_probe::dial::dial(world, &host, port).await?;
+    if let Some(protocol) = look.starttls {
+        upgrade(world, &mut dialled.stream, protocol.upgrade()).await?;
+    }
     let name = look.server_name.clone().unwrap_or(host);
     let roots = steadfast_probe::tls::roots(look.roots.as_ref().map(|path| world.root().join(path)).as_deref())?;
     let provider = steadfast_probe::tls::provider();
