@@ -26,8 +26,8 @@ impl Rule for Libraries {
         let lines = tree.text(TABLE).unwrap_or_default().lines();
         let reasons: Vec<&str> = lines.filter_map(|line| line.strip_prefix("| ")?.split('|').next()).collect();
         let shared = manifest.get("workspace").and_then(|workspace| workspace.get("dependencies"));
-        for name in shared.and_then(Value::as_table).into_iter().flat_map(Table::keys) {
-            let ours = name.starts_with("steadfast-") || name == "xtask";
+        for (name, entry) in shared.and_then(Value::as_table).into_iter().flatten() {
+            let ours = entry.get("path").is_some();
             if !ours && !reasons.iter().any(|cell| cell.contains(&format!("`{name}`"))) {
                 report.add("Cargo.toml", line_of(text, name), format!("{name} has no line in {TABLE}, Libraries"));
             }

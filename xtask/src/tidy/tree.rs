@@ -58,9 +58,10 @@ impl Tree {
         self.sources().filter(move |(path, _)| path.starts_with(&folder))
     }
 
-    /// Every `Cargo.toml` but the root's.
+    /// Every `Cargo.toml` but the root's. A workspace of its own (cargo-fuzz asks for one) is no member of ours.
     pub(super) fn manifests(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.files().filter(|(path, _)| path.ends_with("/Cargo.toml"))
+        let member = |text: &str| !text.lines().any(|line| line.trim() == "[workspace]");
+        self.files().filter(move |(path, text)| path.ends_with("/Cargo.toml") && member(text))
     }
 
     /// The binary as it is built.
