@@ -72,13 +72,14 @@ fn read(
     let gates = gates(top.get("gate"), problems);
     let ledger = ledger(top.get("ledger"), problems);
 
-    let mut trees = vec![root.clone()];
+    let mut others = Vec::new();
     for path in included {
         let Some(file) = files.read(&Source::File(path), problems) else { continue };
         let Some(tree) = tree::parse(file, files.text(file), syntax) else { continue };
         refuse_root_keys(&tree, problems);
-        trees.push(without_root_keys(tree));
+        others.push(without_root_keys(tree));
     }
+    let trees: Vec<&Node> = std::iter::once(&root).chain(&others).collect();
     for tree in &trees {
         if let Some(entry) = tree.entry("targets") {
             targets.take(&entry.node, problems);
@@ -94,7 +95,7 @@ fn read(
         }
     }
     refuse_unknown_keys(top, problems);
-    for tree in trees.iter().skip(1) {
+    for tree in &others {
         refuse_unknown_keys(Table::open(tree, problems)?, problems);
     }
     defaults.verify_unused(kinds, problems);

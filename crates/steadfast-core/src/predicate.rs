@@ -120,9 +120,10 @@ crate::settings! {
     }
 }
 
-/// A predicate: a table of operators, or a bare value for `equals`.
+/// A predicate: a table of operators, or a bare value for `equals`. Boxed, as few of the many operators are ever set
+/// and a configuration may hold tens of thousands of predicates that are not there.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Predicate(pub Operators);
+pub struct Predicate(pub Box<Operators>);
 
 /// A count: a bare integer, or a table of bounds.
 #[derive(Debug, Clone, PartialEq)]
@@ -203,7 +204,7 @@ impl Setting for Predicate {
                 return Some(Predicate::equals(node.to_json()));
             }
         };
-        let predicate = Predicate(operators);
+        let predicate = Predicate(Box::new(operators));
         if problems.len() == before {
             predicate.refuse_nonsense(node, problems);
         }
@@ -234,21 +235,21 @@ pub enum Reading<'a> {
 impl Predicate {
     /// The predicate that a bare value stands for.
     pub fn equals(value: Value) -> Predicate {
-        Predicate(Operators { equals: Some(Literal(value)), ..Predicate::nothing() })
+        Predicate(Box::new(Operators { equals: Some(Literal(value)), ..Predicate::nothing() }))
     }
 
     /// A predicate that only asks for this type.
     pub fn of_type(wanted: JsonType) -> Predicate {
-        Predicate(Operators { r#type: Some(wanted), ..Predicate::nothing() })
+        Predicate(Box::new(Operators { r#type: Some(wanted), ..Predicate::nothing() }))
     }
 
     /// The same predicate with one of its operators alone; an age keeps the `zone` and `epoch` that its dates need.
     #[must_use]
     pub fn only(&self, operator: &str) -> Predicate {
-        let o = self.0.clone();
+        let o = (*self.0).clone();
         let keep = |key: &str| key == operator;
         let dated = keep("younger_than") || keep("older_than");
-        Predicate(Operators {
+        Predicate(Box::new(Operators {
             equals: o.equals.filter(|_| keep("equals")),
             one_of: o.one_of.filter(|_| keep("one_of")),
             contains: o.contains.filter(|_| keep("contains")),
@@ -267,7 +268,7 @@ impl Predicate {
             zone: o.zone.filter(|_| dated),
             epoch: o.epoch.filter(|_| dated),
             absent: o.absent.filter(|_| keep("absent")),
-        })
+        }))
     }
 
     /// No operator set.

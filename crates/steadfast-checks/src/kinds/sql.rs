@@ -73,12 +73,12 @@ steadfast_core::settings! {
 
 impl Newest {
     fn predicate(&self) -> Predicate {
-        Predicate(Operators {
+        Predicate(Box::new(Operators {
             younger_than: Some(self.younger_than),
             zone: self.zone.clone(),
             epoch: self.epoch,
             ..Predicate::nothing()
-        })
+        }))
     }
 }
 
