@@ -43,15 +43,16 @@ impl Syntax {
 
 /// Parses one file. What can be trusted after an error is returned, so that the errors in it are found as well.
 pub(crate) fn parse(file: usize, text: &str, syntax: &mut Syntax) -> Option<Node> {
-    let tokens: Vec<Token> = toml_parser::Source::new(text).lex().collect();
-    if let Some(span) = bottomless(file, &tokens) {
+    // One token at a time: those of ten thousand checks would be the largest thing in memory.
+    let tokens = || toml_parser::Source::new(text).lex();
+    if let Some(span) = bottomless(file, tokens()) {
         let what = format!("a key of more than {DEEPEST_KEY} parts");
         syntax
             .add(text, problem(span, &what, "nothing here is nested that deep", "look for a missing quote or bracket"));
         return None;
     }
     let (root, errors) = DeTable::parse_recoverable(text);
-    let open = if errors.is_empty() { None } else { unclosed(file, text, &tokens) };
+    let open = if errors.is_empty() { None } else { unclosed(file, text, tokens()) };
     let mut trusted = true;
     for error in &errors {
         let range = error.span().unwrap_or(0..0);
@@ -81,7 +82,7 @@ fn line_of(text: &str, at: usize) -> usize {
 }
 
 /// The first bracket of a value that is never closed. One of a header ends with its line.
-fn unclosed(file: usize, text: &str, tokens: &[Token]) -> Option<Span> {
+fn unclosed(file: usize, text: &str, tokens: impl Iterator<Item = Token>) -> Option<Span> {
     let mut open: Vec<Span> = Vec::new();
     let mut value = false;
     for token in tokens {
@@ -118,7 +119,7 @@ fn unclosed(file: usize, text: &str, tokens: &[Token]) -> Option<Span> {
     open.first().copied()
 }
 
-fn bottomless(file: usize, tokens: &[Token]) -> Option<Span> {
+fn bottomless(file: usize, tokens: impl Iterator<Item = Token>) -> Option<Span> {
     let mut dots = 0;
     for token in tokens {
         match token.kind() {

@@ -6,6 +6,7 @@ mod demo;
 mod finding_line;
 mod init;
 mod ledger_file;
+mod linux_memory;
 mod live;
 mod manual;
 mod moment;

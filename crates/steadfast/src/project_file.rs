@@ -25,12 +25,14 @@ impl ProjectFile {
     /// Loads it. If something is wrong, all of it is on standard error and the exit code is returned.
     pub(crate) fn load(&self) -> Result<Project, Exit> {
         let file = self.path()?;
-        steadfast_config::load(Source::File(file), KINDS).map_err(|refusal| {
+        let project = steadfast_config::load(Source::File(file), KINDS).map_err(|refusal| {
             let stderr = anstream::stderr();
             let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
             let _ = stderr.lock().write_all(refusal.render(color, columns()).as_bytes());
             Exit::Usage
-        })
+        });
+        crate::linux_memory::give_back();
+        project
     }
 
     /// Where it is, shown relative to the working folder if it lies there.
