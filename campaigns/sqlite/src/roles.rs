@@ -56,7 +56,7 @@ fn write(file: &Path) -> rusqlite::Result<()> {
     });
     let (mut commits, mut longest) = (0u64, Duration::ZERO);
     while !ended.load(Ordering::Relaxed) {
-        let id = ((commits * 6151) % u64::from(rows) + 1) as i64;
+        let id = (commits * 6151 % u64::from(rows)) as i64 + 1;
         let started = Instant::now();
         sql.execute_batch("BEGIN IMMEDIATE")?;
         for table in ["a", "b", "c"] {

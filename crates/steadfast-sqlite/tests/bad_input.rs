@@ -163,7 +163,8 @@ fn a_half_done_run_goes_on_where_it_stopped_and_only_for_the_same_moment() {
     let folder = Folder::new();
     let path = folder.database(&ROWS.replace("3000", "60000"));
     let state = folder.0.path().join("state");
-    let options = Options { resume: Some(state.clone()), threads: 1, ..Options::default() };
+    // Slowly, so that there is an event in the middle.
+    let options = Options { resume: Some(state.clone()), threads: 1, max_rate: Some(8 << 20), ..Options::default() };
     let cancel = options.cancel.clone();
     let proof = Prover::new(&path)
         .options(options)
