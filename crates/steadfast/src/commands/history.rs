@@ -26,7 +26,7 @@ const MOST_FINDINGS: usize = 3;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The check
-    #[arg(value_name = "CHECK")]
+    #[arg(value_name = "CHECK", add = clap_complete::ArgValueCandidates::new(crate::completion::ids))]
     check: String,
     /// How many spells of equal verdicts, the newest first
     #[arg(short = 'n', long, value_name = "COUNT", default_value = "20")]

@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[arg(long)]
     bodies: bool,
     /// Only records about this check
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = clap_complete::ArgValueCandidates::new(crate::completion::ids))]
     check: Option<String>,
     /// Only records of this run
     #[arg(long, value_name = "ID")]
