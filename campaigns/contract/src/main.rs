@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use fuzz_contract::{Planted, Tally, run};
+use fuzz_contract::campaign::{Planted, Tally, run};
 use steadfast_contract::plan::bug::{Bug, Sound};
 
 /// Records between two lines of the tally file.

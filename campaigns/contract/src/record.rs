@@ -276,7 +276,7 @@ fn hurt(random: &mut Random, out: &mut Vec<u8>) {
     let digit = out.iter().position(u8::is_ascii_digit);
     match random.below(16) {
         0 => out.truncate(at),
-        1 => out[at] = random.next() as u8,
+        1 => out[at] = random.word() as u8,
         2 => insert(out, at, b" "),
         3 => out.extend_from_slice(random.pick(&["x", "}", " 1", "\u{0}", "\n"]).as_bytes()),
         4 => insert(out, inside, random.pick(&["\n", "\t", "\u{1}", "\u{1f}"]).as_bytes()),

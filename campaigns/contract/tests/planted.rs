@@ -1,6 +1,6 @@
 //! A campaign that cannot turn red proves nothing.
 
-use fuzz_contract::{Planted, run};
+use fuzz_contract::campaign::{Planted, run};
 use steadfast_contract::plan::bug::{Bug, Sound};
 
 #[test]

@@ -19,7 +19,10 @@ pub struct Database {
     pub wal: Option<Vec<u8>>,
 }
 
-const PARTS: &[(&str, fn(&mut Dice, &Connection) -> rusqlite::Result<()>)] = &[
+/// What a part is called, and what makes it.
+type Part = (&'static str, fn(&mut Dice, &Connection) -> rusqlite::Result<()>);
+
+const PARTS: &[Part] = &[
     ("mixed", mixed),
     ("without-rowid", without_rowid),
     ("overflow", overflow),
@@ -117,7 +120,7 @@ fn value(dice: &mut Dice) -> String {
         0 => "NULL".into(),
         1 => "0".into(),
         2 => "1".into(),
-        3 => format!("{}", dice.next() as i64 >> dice.below(63)),
+        3 => format!("{}", dice.word() as i64 >> dice.below(63)),
         4 => format!("{}.5", dice.below(1000)),
         5 => format!("{}.0", dice.below(1000)),
         6 => format!("{}e{}", dice.below(99), dice.below(30)),
@@ -156,7 +159,7 @@ fn keys(dice: &mut Dice, sql: &Connection) -> rusqlite::Result<()> {
     )?;
     for at in 0..30 + dice.below(150) {
         let b = value(dice);
-        let key = dice.next() as i64 >> dice.below(60);
+        let key = dice.word() as i64 >> dice.below(60);
         sql.execute(&format!("INSERT OR IGNORE INTO k1 VALUES({key}, {b}, {})", value(dice)), [])?;
         sql.execute(&format!("INSERT OR IGNORE INTO k2 VALUES({at}, {b})"), [])?;
         sql.execute(&format!("INSERT OR IGNORE INTO k3(b) VALUES({})", value(dice)), [])?;

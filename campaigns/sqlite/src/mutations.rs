@@ -3,8 +3,11 @@
 use crate::databases::Database;
 use crate::dice::Dice;
 
+/// What a mutation is called, and what it does to a database.
+pub type Kind = (&'static str, fn(&mut Dice, &mut Database));
+
 /// The kinds of mutations, as the tally counts them.
-pub const KINDS: &[(&str, fn(&mut Dice, &mut Database))] = &[
+pub const KINDS: &[Kind] = &[
     ("bit", bit),
     ("byte", byte),
     ("used byte", used_byte),
@@ -82,13 +85,13 @@ fn bit(dice: &mut Dice, database: &mut Database) {
 
 fn byte(dice: &mut Dice, database: &mut Database) {
     let at = dice.below(database.file.len());
-    database.file[at] = dice.next() as u8;
+    database.file[at] = dice.word() as u8;
 }
 
 /// A byte inside of cells, where most pages are full of meaning.
 fn used_byte(dice: &mut Dice, database: &mut Database) {
     let at = cell(dice, database) + dice.below(14);
-    let value = if dice.one_in(2) { database.file[at] ^ (1 << dice.below(8)) } else { dice.next() as u8 };
+    let value = if dice.one_in(2) { database.file[at] ^ (1 << dice.below(8)) } else { dice.word() as u8 };
     put(database, at, &[value]);
 }
 
@@ -119,7 +122,7 @@ fn page_header(dice: &mut Dice, database: &mut Database) {
     let (_, header) = tree_page(dice, database);
     let at = header + dice.below(12);
     let value = match dice.below(3) {
-        0 => dice.next() as u8,
+        0 => dice.word() as u8,
         1 => database.file[at].wrapping_add(1),
         _ => *dice.pick(&[0, 2, 5, 10, 13]),
     };
@@ -200,7 +203,7 @@ fn pointer_map(dice: &mut Dice, database: &mut Database) {
 
 fn header(dice: &mut Dice, database: &mut Database) {
     let at = dice.below(100);
-    let value = if dice.one_in(2) { dice.below(5) as u8 } else { dice.next() as u8 };
+    let value = if dice.one_in(2) { dice.below(5) as u8 } else { dice.word() as u8 };
     put(database, at, &[value]);
 }
 

@@ -75,7 +75,7 @@ impl Judge<'_> {
             Code::Truncated => {
                 let size = self.page_size();
                 let pages = self.number(28, 4);
-                self.database.file.len() % size != 0 || self.database.file.len() < pages * size
+                !self.database.file.len().is_multiple_of(size) || self.database.file.len() < pages * size
             }
             Code::ReservedType => self.any_record(finding, |record| record.types.iter().any(|t| *t == 10 || *t == 11)),
             Code::RecordLength => self.any_record(finding, |record| record.end != Some(record.payload)),

@@ -72,7 +72,7 @@ impl Baseline {
     }
 
     /// The next (fingerprint, word, key).
-    pub(crate) fn next(&mut self) -> io::Result<Option<(u64, u32, Option<Vec<u8>>)>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<crate::regression::EarlierKey>> {
         if self.left == 0 {
             return Ok(None);
         }

@@ -57,7 +57,7 @@ pub fn write(contract: &Contract, mut ran: Ran, agreement: &Agreement, out: &mut
         size: agreement.size,
         contract: contract.fingerprint,
         options: agreement.options.clone(),
-        tally: std::mem::take(&mut ran.tally).as_stretch(part - 1),
+        tally: std::mem::take(&mut ran.tally).into_stretch(part - 1),
         words: ran.gathered.words.iter().map(|word| word.to_vec()).collect(),
         keyed,
     };

@@ -12,10 +12,13 @@ use crate::finding::Place;
 use crate::keyed::{Gathered, Keyed, read_word};
 use crate::states::{Path, State};
 
+/// A key of an earlier release: its fingerprint, its word, and itself if it is known.
+pub(crate) type EarlierKey = (u64, u32, Option<Vec<u8>>);
+
 /// The releases that are compared, as streams sorted by fingerprint.
 pub(crate) trait Earlier {
-    /// (fingerprint, word, key, if it is known)
-    fn next(&mut self) -> io::Result<Option<(u64, u32, Option<Vec<u8>>)>>;
+    /// The next one.
+    fn next(&mut self) -> io::Result<Option<EarlierKey>>;
 }
 
 impl Earlier for crate::baseline::Baseline {
@@ -165,7 +168,7 @@ pub(crate) fn compare(
             _ if last == Some(entry.fingerprint) => {}
             _ => {
                 last = Some(entry.fingerprint);
-                work.new(&entry);
+                work.added(&entry);
             }
         }
         Ok(())
@@ -213,7 +216,7 @@ impl Work<'_> {
         }
     }
 
-    fn new(&mut self, entry: &Keyed) {
+    fn added(&mut self, entry: &Keyed) {
         self.new.records += 1;
         *self.new.by.entry(self.words[entry.word as usize].1.clone()).or_default() += 1;
         example(&mut self.new.examples, entry, self.rules.keep);

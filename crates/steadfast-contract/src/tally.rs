@@ -194,7 +194,7 @@ impl Tally {
     }
 
     /// One stretch per file: what a part is told as.
-    pub(crate) fn as_stretch(mut self, stretch: u32) -> Tally {
+    pub(crate) fn into_stretch(mut self, stretch: u32) -> Tally {
         let moved = |place: &mut Place, tally: &Tally| {
             place.line = tally.line(*place) - 1;
             place.stretch = stretch;

@@ -5,7 +5,8 @@
 use std::cell::OnceCell;
 
 use fuzz_contract::random::Random;
-use fuzz_contract::{compare, name_cache, schema::schema};
+use fuzz_contract::campaign::{compare, name_cache};
+use fuzz_contract::schema::schema;
 use libfuzzer_sys::fuzz_target;
 use steadfast_contract::contract::{Contract, Options};
 use steadfast_contract::plan::bug::Sound;

@@ -35,6 +35,7 @@ impl Plan {
     /// Walks the record that starts at `from`. `lines`: the record ends with its line; otherwise it ends with the text.
     ///
     /// The text must be valid UTF-8: the walk does not look again.
+    #[expect(clippy::too_many_arguments, reason = "the innermost entry: a struct of them would be built per record")]
     pub(crate) fn walk<F: Flaw>(
         &self,
         trie: &Trie,
@@ -551,7 +552,7 @@ impl<'a, F: Flaw> Walk<'a, F> {
         let magnitude = value as f64 / tens;
         let written = Written::Decimal {
             value: if negative { -magnitude } else { magnitude },
-            whole: value % 10_u64.pow(decimals as u32) == 0,
+            whole: value.is_multiple_of(10_u64.pow(decimals as u32)),
         };
         Ok((written, place))
     }
@@ -570,10 +571,7 @@ impl<'a, F: Flaw> Walk<'a, F> {
         if self.at(place) != b']' {
             loop {
                 let node = if count < rule.first.len() { rule.first[count] } else { rule.rest };
-                let end = match self.node(node, place, below) {
-                    Ok(end) => end,
-                    Err(stop) => return Err(stop),
-                };
+                let end = self.node(node, place, below)?;
                 if below != Trie::NOWHERE {
                     self.trie.note(below, self.text, place, end, self.facts);
                 }

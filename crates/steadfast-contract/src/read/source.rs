@@ -153,7 +153,7 @@ impl Source {
 
     /// Bytes of a plain file.
     pub(crate) fn size(&self) -> Option<u64> {
-        self.plain_file.as_ref().and_then(|_| self.stamp.as_ref()).map(|(_, stamp)| stamp.size)
+        self.plain_file.as_ref().and(self.stamp.as_ref()).map(|(_, stamp)| stamp.size)
     }
 
     /// Whether the file is another one, or another size or age, than when it was opened.

@@ -71,5 +71,6 @@ fn helper_fills_the_disk() {
     let contract = contract(r#"{"type": "integer"}"#);
     let mut run = Run::new(&contract);
     run.running.quarantine = Some(Path::new(&folder).join("q"));
-    println!("{}", run.of(&[Path::new(&file)]).unwrap_err());
+    let refusal = run.of(&[Path::new(&file)]).unwrap_err();
+    std::io::Write::write_all(&mut std::io::stdout(), refusal.to_string().as_bytes()).unwrap();
 }
