@@ -1,6 +1,7 @@
 //! **The** list of kinds. Adding one is a file beneath `kinds/` and a line here.
 
 pub mod command;
+pub mod contract;
 pub mod files;
 pub mod http;
 pub mod sql;
@@ -18,6 +19,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &Of::<files::Files>::NEW,
     &Of::<command::Command>::NEW,
     &Of::<sql::Sql>::NEW,
+    &Of::<contract::Contract>::NEW,
 ];
 
 /// The kind with this name.

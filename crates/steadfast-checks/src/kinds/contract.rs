@@ -179,7 +179,12 @@ impl Kind for Contract {
         numbers.into_iter().map(|(name, number)| (name.to_owned(), json!(number))).collect()
     }
 
-    fn impostors(_look: &ContractLook, seen: &ContractSeen, _others: &[Other<'_, Self>]) -> Vec<Sabotage<ContractSeen>> {
+    fn impostors(
+        _look: &ContractLook,
+        seen: &ContractSeen,
+        _: Timestamp,
+        _others: &[Other<'_, Self>],
+    ) -> Vec<Sabotage<ContractSeen>> {
         let none = ContractSeen { records: 0, bytes: 0, newest: None, ..seen.clone() };
         let half = ContractSeen { records: seen.records / 2, bytes: seen.bytes / 2, ..seen.clone() };
         let damaged = ContractSeen {
@@ -190,7 +195,11 @@ impl Kind for Contract {
         let mut all = vec![
             Sabotage::seen("empty", "the job wrote an empty file, and every record of it is valid", none),
             Sabotage::seen("half", "the builder stopped halfway, and what it wrote is valid", half),
-            Sabotage::seen("damaged", "an ETL wrote strings where the site expects objects: 88 minutes of 500s", damaged),
+            Sabotage::seen(
+                "damaged",
+                "an ETL wrote strings where the site expects objects: 88 minutes of 500s",
+                damaged,
+            ),
         ];
         if let Some(newest) = seen.newest {
             let old = newest.saturating_sub(Span::new().hours(3 * 366 * 24)).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -222,6 +231,13 @@ impl Kind for Contract {
             let late = Timestamp::from_second(at.as_second().saturating_sub(limit).saturating_sub(1)).ok();
             let old = ContractSeen { newest: late, ..seen.clone() };
             add("fresh", "a second too old".into(), story_of("one step past the bound"), old);
+            let unpromised = ContractSeen { fresh_for: None, ..seen.clone() };
+            add(
+                "fresh",
+                "no promise".into(),
+                "the contract lost its freshness in an edit, and nobody asks any more",
+                unpromised,
+            );
             let timeless = ContractSeen { newest: None, ..seen.clone() };
             add("fresh", "no time".into(), "the builder stopped writing when it made a record", timeless);
         }
@@ -317,11 +333,10 @@ fn look_at(look: &ContractLook, world: &World) -> Result<ContractSeen, Trouble> 
     let contract = Promises::open(&promises, &Options::default())
         .map_err(|why| Trouble::new(NOT_USABLE, redacted(why.to_string())))?;
     let judge = Judge::new(&contract, Profile::Write, Look { keys: true, freshness: true });
-    let ran = run(&judge, &[Input::File(file)], &Running::default(), &Arc::default())
-        .map_err(|fault| match fault {
-            Fault::Usage(why) => Trouble::new(NOT_USABLE, redacted(why)),
-            Fault::Unreadable(why) => Trouble::new(codes::LOCAL_TROUBLE, redacted(why)),
-        })?;
+    let ran = run(&judge, &[Input::File(file)], &Running::default(), &Arc::default()).map_err(|fault| match fault {
+        Fault::Usage(why) => Trouble::new(NOT_USABLE, redacted(why)),
+        Fault::Unreadable(why) => Trouble::new(codes::LOCAL_TROUBLE, redacted(why)),
+    })?;
     let newest = ran.tally.times.newest.and_then(|newest| Timestamp::from_second(newest).ok());
     let asked = Asked { baseline, keep: TOLD, ..Asked::default() };
     let (report, _) = tell(&judge, ran, &asked).map_err(|why| Trouble::new(NOT_USABLE, redacted(why)))?;
