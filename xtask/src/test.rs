@@ -15,6 +15,7 @@ const SMOKE: &[(&[&str], i32)] = &[
     (&["completions", "bash"], 0),
     (&["config", "lint", "--config", "no-such-file.toml"], 2),
     (&["no-such-command"], 2),
+    (&["demo"], 0),
 ];
 
 /// Steps run in this order: what is quick to fail comes first. The test runner comes after the doctests, so that its
@@ -31,14 +32,11 @@ const STEPS: &[Step] = &[
     Step { name: "tests", what: Action::Tests },
     Step {
         name: "fuzz-sqlite",
-        what: Action::Campaign("fuzz-sqlite", &["cargo", "xtask", "fuzz", "sqlite", "--cases", "20000", "--seed", "7"]),
+        what: Action::Run(30, &["cargo", "xtask", "fuzz", "sqlite", "--cases", "20000", "--seed", "7"]),
     },
     Step {
         name: "fuzz-contract",
-        what: Action::Campaign(
-            "fuzz-contract",
-            &["cargo", "xtask", "fuzz", "contract", "--cases", "50000", "--seed", "7"],
-        ),
+        what: Action::Run(30, &["cargo", "xtask", "fuzz", "contract", "--cases", "50000", "--seed", "7"]),
     },
     Step { name: "release", what: Action::Run(30, &["cargo", "build", "--release", "--package", "steadfast"]) },
     Step { name: "smoke", what: Action::Smoke },
@@ -56,17 +54,8 @@ enum Action {
     Run(u32, &'static [&'static str]),
     /// nextest where there is one, else cargo's own runner.
     Tests,
-    /// A fuzz campaign's share, where the workspace has the package.
-    Campaign(&'static str, &'static [&'static str]),
     /// [`SMOKE`].
     Smoke,
-}
-
-/// How a step ended that did not fail.
-enum Done {
-    Held,
-    /// There is nothing for it to do in this workspace.
-    Nothing(String),
 }
 
 /// Why a step did not hold: the command, what became of it, and our exit code.
@@ -87,15 +76,15 @@ pub fn run(arguments: &[String]) -> ExitCode {
         }
     };
     let began = Instant::now();
-    let mut report: Vec<(&str, Duration, Done)> = Vec::new();
+    let mut report: Vec<(&str, Duration)> = Vec::new();
     for (at, step) in steps.iter().enumerate() {
         println!("\n=== {}/{} {}", at + 1, steps.len(), step.name);
         let started = Instant::now();
         match step.take() {
-            Ok(done) => report.push((step.name, started.elapsed(), done)),
+            Ok(()) => report.push((step.name, started.elapsed())),
             Err(failure) => {
                 println!("\n=== report");
-                report.iter().for_each(|(name, took, done)| println!("{}", line(name, *took, done)));
+                report.iter().for_each(|(name, took)| println!("{}", line(name, *took)));
                 println!("  {:<14} FAILED {:>9}", step.name, clock(started.elapsed()));
                 println!("\n{}\n  command    {}", failure.why, failure.command);
                 println!("  this step  cargo xtask test --only {}", step.name);
@@ -105,7 +94,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
         }
     }
     println!("\n=== report");
-    report.iter().for_each(|(name, took, done)| println!("{}", line(name, *took, done)));
+    report.iter().for_each(|(name, took)| println!("{}", line(name, *took)));
     let what = if steps.len() == STEPS.len() { "Everything holds" } else { "What was asked for holds" };
     println!("\n{what}: {} of {} steps in {}.", steps.len(), STEPS.len(), clock(began.elapsed()));
     ExitCode::SUCCESS
@@ -129,36 +118,23 @@ fn chosen(arguments: &[String]) -> Result<Vec<&'static Step>, String> {
 }
 
 impl Step {
-    fn take(&self) -> Result<Done, Failure> {
+    fn take(&self) -> Result<(), Failure> {
         match self.what {
-            Action::Packages => apt::install_missing().map(|()| Done::Held).map_err(|refusal| {
+            Action::Packages => apt::install_missing().map_err(|refusal| {
                 let (why, code) = match refusal {
                     Refusal::NotAllowed(why) => (why, 2),
                     Refusal::Failed(why) => (why, 1),
                 };
                 Failure { command: "apt-get install (xtask/src/packages.rs)".to_owned(), why, code }
             }),
-            Action::Run(minutes, command) => {
-                bounded(minutes * 60, command, 0)?;
-                Ok(Done::Held)
-            }
-            Action::Tests => {
-                bounded(45 * 60, test_runner(), 0)?;
-                Ok(Done::Held)
-            }
-            Action::Campaign(package, command) => {
-                if !workspace()?.has(package) {
-                    return Ok(Done::Nothing(format!("the workspace has no package {package}")));
-                }
-                bounded(30 * 60, command, 0)?;
-                Ok(Done::Held)
-            }
+            Action::Run(minutes, command) => bounded(minutes * 60, command, 0),
+            Action::Tests => bounded(45 * 60, test_runner(), 0),
             Action::Smoke => {
                 let binary = format!("{}/release/steadfast", workspace()?.target_directory);
                 for (arguments, expected) in SMOKE {
                     bounded(120, &[&[binary.as_str()], *arguments].concat(), *expected)?;
                 }
-                Ok(Done::Held)
+                Ok(())
             }
         }
     }
@@ -199,11 +175,8 @@ fn bounded(seconds: u32, command: &[&str], expected: i32) -> Result<(), Failure>
     }
 }
 
-fn line(name: &str, took: Duration, done: &Done) -> String {
-    match done {
-        Done::Held => format!("  {name:<14} ok     {:>9}", clock(took)),
-        Done::Nothing(why) => format!("  {name:<14} -                 {why}"),
-    }
+fn line(name: &str, took: Duration) -> String {
+    format!("  {name:<14} ok     {:>9}", clock(took))
 }
 
 fn clock(time: Duration) -> String {

@@ -10,7 +10,6 @@ pub(crate) struct Workspace {
     pub(crate) root: String,
     /// Where cargo builds.
     pub(crate) target_directory: String,
-    packages: Vec<String>,
 }
 
 impl Workspace {
@@ -26,20 +25,6 @@ impl Workspace {
         let said: Value =
             serde_json::from_slice(&asked.stdout).map_err(|why| format!("cargo metadata is not JSON: {why}"))?;
         let text = |value: &Value| value.as_str().map(str::to_owned).ok_or("cargo metadata lacks a folder".to_owned());
-        Ok(Workspace {
-            root: text(&said["workspace_root"])?,
-            target_directory: text(&said["target_directory"])?,
-            packages: said["packages"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|package| package["name"].as_str().map(str::to_owned))
-                .collect(),
-        })
-    }
-
-    /// Whether there is a package of this name.
-    pub(crate) fn has(&self, package: &str) -> bool {
-        self.packages.iter().any(|name| name == package)
+        Ok(Workspace { root: text(&said["workspace_root"])?, target_directory: text(&said["target_directory"])? })
     }
 }
