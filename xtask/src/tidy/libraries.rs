@@ -27,7 +27,7 @@ impl Rule for Libraries {
         let reasons: Vec<&str> = lines.filter_map(|line| line.strip_prefix("| ")?.split('|').next()).collect();
         let shared = manifest.get("workspace").and_then(|workspace| workspace.get("dependencies"));
         for name in shared.and_then(Value::as_table).into_iter().flat_map(Table::keys) {
-            let ours = name.starts_with("steadfast-") || name == "xtask";
+            let ours = name.starts_with("steadfast-") || ["scenarios", "xtask"].contains(&name.as_str());
             if !ours && !reasons.iter().any(|cell| cell.contains(&format!("`{name}`"))) {
                 report.add("Cargo.toml", line_of(text, name), format!("{name} has no line in {TABLE}, Libraries"));
             }
