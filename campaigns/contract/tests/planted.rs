@@ -12,7 +12,7 @@ fn every_planted_bug_turns_the_campaign_red() {
 
 #[test]
 fn without_a_bug_the_campaign_is_green() {
-    let tally = run(10_000, 11, 1, Sound);
+    let tally = run(40_000, 11, 1, Sound);
     assert!(tally.disagreements.is_empty(), "{:?}", tally.disagreements);
     let name_cache = tally.name_cache;
     assert!(name_cache.valid > 500, "too few valid records to say anything: {}", name_cache.valid);

@@ -23,8 +23,10 @@ pub(super) enum Contents {
     Another,
 }
 
-/// Looks, and changes nothing.
+/// Looks, and changes nothing. All in one transaction: another process may be making the ledger at this moment, and its
+/// tables without its mark would look like somebody else's.
 pub(super) fn contents(connection: &Connection) -> rusqlite::Result<Contents> {
+    let _snapshot = connection.unchecked_transaction()?;
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if application == APPLICATION_ID {
         return connection.pragma_query_value(None, "user_version", |row| row.get(0)).map(Contents::Ledger);
