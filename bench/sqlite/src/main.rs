@@ -91,7 +91,7 @@ fn make(file: &Path, rows: u64, checked: bool) -> Outcome<()> {
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
          INSERT INTO orders SELECT i, printf('order-%08d', i), (i * 7919) % 400000, 1700000000 + (i * 31) % 40000000,
            CASE i % 5 WHEN 0 THEN 'open' WHEN 1 THEN 'paid' WHEN 2 THEN 'shipped' WHEN 3 THEN 'returned' ELSE 'closed' END,
-           (i % 100000) / 4.0, i % 17, printf('a note about order %d, which is of the usual length', i),
+           (i % 100000) / 4.0, i % 17, printf('a note about order %d, which is of the usual length and says what was wished for, when it was, by whom, and how it was sent out in the end', i),
            printf('%016x', i * 2654435761) FROM n;
          CREATE UNIQUE INDEX by_number ON orders(number);
          CREATE INDEX by_customer ON orders(customer, placed);

@@ -31,7 +31,7 @@ impl Counterpart {
         }
         match view::open(path, &Options::default())? {
             Opened::View(view) => Ok(Counterpart::Database(Box::new(view.source))),
-            Opened::Faulty(findings) => {
+            Opened::Faulty(findings, _) => {
                 let seen = findings.first().map(|finding| finding.seen.clone()).unwrap_or_default();
                 Err(ProveError::new(ProveErrorKind::NotADatabase, path, seen))
             }

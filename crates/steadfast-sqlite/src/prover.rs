@@ -124,8 +124,9 @@ impl<'a> Run<'a> {
         self.tell(if self.options.ignore_wal { Stage::WithoutWal } else { Stage::Opening }, 0, 0, 0, 0);
         let view = match view::open(self.path, self.options)? {
             Opened::View(view) => *view,
-            Opened::Faulty(findings) => {
+            Opened::Faulty(findings, wal) => {
                 proof.verdict = Verdict::Fail;
+                proof.wal = wal;
                 proof.findings = findings;
                 return Ok(proof);
             }

@@ -42,7 +42,7 @@ pub(crate) struct View {
 /// A file that cannot be looked at as a database, although it is one: these are faults.
 pub(crate) enum Opened {
     View(Box<View>),
-    Faulty(Vec<Finding>),
+    Faulty(Vec<Finding>, Option<WalReport>),
 }
 
 /// Compares the files with what they were.
@@ -71,6 +71,15 @@ struct Log {
 }
 
 impl Log {
+    fn report(&self) -> WalReport {
+        WalReport {
+            frames: self.view.frames,
+            commits: self.view.commits,
+            pages: self.view.overlay.len() as u32,
+            pinned: self.pin.is_some(),
+        }
+    }
+
     /// The first bytes of page 1, if the log has that page.
     fn first_bytes(&self, options: &Options) -> Option<Vec<u8>> {
         let offset = self.view.overlay.get(&1).filter(|_| !options.planted.overlay_off())?;
@@ -109,9 +118,8 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened, ProveError>
             return Err(ProveError::new(ProveErrorKind::NotADatabase, path, fault.to_string()));
         }
         Err(fault) => {
-            return Ok(Opened::Faulty(vec![
-                Finding::new(Code::Header, "a database header", fault.to_string()).on_page(1),
-            ]));
+            let finding = Finding::new(Code::Header, "a database header", fault.to_string()).on_page(1);
+            return Ok(Opened::Faulty(vec![finding], log.as_ref().map(Log::report)));
         }
     };
     let mut notes = Vec::new();
@@ -127,14 +135,9 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened, ProveError>
         {
             let seen = format!("its WAL has pages of {} bytes", wal_header.page_size);
             let expected = format!("pages of {} bytes", header.page_size);
-            return Ok(Opened::Faulty(vec![Finding::new(Code::ForeignWal, expected, seen)]));
+            return Ok(Opened::Faulty(vec![Finding::new(Code::ForeignWal, expected, seen)], None));
         }
-        wal_report = Some(WalReport {
-            frames: log.view.frames,
-            commits: log.view.commits,
-            pages: log.view.overlay.len() as u32,
-            pinned: log.pin.is_some(),
-        });
+        wal_report = Some(log.report());
         let meta = log.file.metadata().map_err(io("cannot look at the WAL"))?;
         watched = Some(WatchedWal {
             path: journal::beside(path, "-wal"),
@@ -201,16 +204,12 @@ fn finish(
         Ok(seen) if seen.page_size == header.page_size => seen,
         Ok(seen) => {
             let fault = format!("page size {} in the WAL's page 1", seen.page_size);
-            return Ok(Opened::Faulty(vec![Finding::new(
-                Code::ForeignWal,
-                format!("page size {}", header.page_size),
-                fault,
-            )]));
+            let finding = Finding::new(Code::ForeignWal, format!("page size {}", header.page_size), fault);
+            return Ok(Opened::Faulty(vec![finding], None));
         }
         Err(fault) => {
-            return Ok(Opened::Faulty(vec![
-                Finding::new(Code::Header, "a database header", fault.to_string()).on_page(1),
-            ]));
+            let finding = Finding::new(Code::Header, "a database header", fault.to_string()).on_page(1);
+            return Ok(Opened::Faulty(vec![finding], wal));
         }
     };
     let there = wal_pages.unwrap_or(on_disk);
@@ -219,7 +218,7 @@ fn finish(
         let whose = if wal_pages.is_some() { "after the WAL's last commit" } else { "in the file" };
         let finding =
             Finding::new(Code::PageCount, format!("{counted} pages, as the header says"), format!("{there} {whose}"));
-        return Ok(Opened::Faulty(vec![finding]));
+        return Ok(Opened::Faulty(vec![finding], wal));
     }
     if wal_pages.is_none() && counted < there {
         notes.push(format!("{} pages behind the database's last page belong to nothing", there - counted));
