@@ -133,6 +133,8 @@ pub(crate) struct Index {
     pub(crate) from: Vec<From>,
     /// Whether rows and entries are compared in the pass; otherwise SQLite does it.
     pub(crate) native: bool,
+    /// Whether only some rows have an entry.
+    pub(crate) partial: bool,
 }
 
 /// Where a field of an index entry comes from.
@@ -330,7 +332,7 @@ impl Schema {
                     ends_in_rowid: !shape.without_rowid,
                 }),
             });
-            indexes.push(Index { tree: index_tree, from, native: !index.partial && !computed });
+            indexes.push(Index { tree: index_tree, from, native: !index.partial && !computed, partial: index.partial });
         }
         why.dedup();
         let through_sqlite = (!why.is_empty()).then(|| ThroughSqlite { full, why: why.join(", ") });

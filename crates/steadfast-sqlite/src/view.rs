@@ -252,7 +252,8 @@ fn open_file(path: &Path) -> Result<Arc<File>, ProveError> {
         };
         return Err(ProveError::new(ProveErrorKind::NotAFile, path, what));
     }
-    if meta.len() == 0 {
+    // SQLite takes a file of one byte for an empty one too (`unixFileSize`, ticket 3260), and deletes its WAL.
+    if meta.len() <= 1 {
         return Err(ProveError::new(ProveErrorKind::Empty, path, "the file is empty"));
     }
     registry::open(path).map_err(|why| ProveError::from_io(path, "cannot open it", &why))

@@ -55,6 +55,7 @@ fn what_is_no_database_is_told_by_name() {
     assert_eq!(kind(&folder.0.path().join("nothing")), ProveErrorKind::Missing);
     assert_eq!(kind(folder.0.path()), ProveErrorKind::NotAFile);
     assert_eq!(kind(&folder.file(b"")), ProveErrorKind::Empty);
+    assert_eq!(kind(&folder.file(b"S")), ProveErrorKind::Empty);
     assert_eq!(kind(&folder.file(b"hello, world")), ProveErrorKind::NotADatabase);
     assert_eq!(kind(&folder.file(&[0x5a; 8192])), ProveErrorKind::NotADatabase);
     let fifo = folder.0.path().join("fifo");
