@@ -109,37 +109,34 @@ fn table(folder: &Path, bytes: u64, only: &[String]) -> Result<(), String> {
 
     let mut lines: Vec<Line> = Vec::new();
     let wanted = |name: &str| only.is_empty() || only.iter().any(|part| name.contains(part.as_str()));
-    let mut add = |name: &str, file: &Path, rounds: usize, program: Result<Vec<String>, String>| {
+    let mut add = |name: &str, file: &Path, rounds: usize, program: &dyn Fn() -> Result<Vec<String>, String>| {
         if !wanted(name) {
             return;
         }
         eprintln!("{name} ...");
         let megabytes = std::fs::metadata(file).map_or(0.0, |facts| facts.len() as f64 / 1e6);
-        let used = program.and_then(|program| best(&program, rounds));
+        let used = program().and_then(|program| best(&program, rounds));
         lines.push(Line { name: name.to_owned(), megabytes, used });
     };
     // In turn, three times over: what else runs on the machine slows all of them alike.
-    add("steadfast, 1 thread", &data, 3, Ok(child("steadfast", &data, &["1"])));
-    add("serde_json IgnoredAny (syntax only)", &data, 3, Ok(child("ignored", &data, &[])));
-    add("Rust jsonschema 0.60.2 + serde_json", &data, 3, Ok(child("jsonschema", &data, &[])));
-    add("steadfast, 2 threads", &data, 3, Ok(child("steadfast", &data, &["2"])));
-    add("steadfast, keys and states", &data, 3, Ok(child("keys", &data, &["1"])));
-    add("steadfast, keys and states, 2 threads", &data, 3, Ok(child("keys", &data, &["2"])));
-    add("steadfast, against a baseline", &after, 3, Ok(child("regression", &after, &["1", &baseline])));
-    add(
-        "steadfast, two releases (--previous)",
-        &after,
-        3,
-        Ok(child("previous", &after, &["1", &data.display().to_string()])),
-    );
-    add("steadfast, start-up (one record)", &one, 5, Ok(child("steadfast", &one, &["1"])));
-    add("lines counted (memchr), the floor of reading", &data, 3, Ok(child("lines", &data, &[])));
+    add("steadfast, 1 thread", &data, 3, &|| Ok(child("steadfast", &data, &["1"])));
+    add("serde_json IgnoredAny (syntax only)", &data, 3, &|| Ok(child("ignored", &data, &[])));
+    add("Rust jsonschema 0.60.2 + serde_json", &data, 3, &|| Ok(child("jsonschema", &data, &[])));
+    add("steadfast, 2 threads", &data, 3, &|| Ok(child("steadfast", &data, &["2"])));
+    add("steadfast, keys and states", &data, 3, &|| Ok(child("keys", &data, &["1"])));
+    add("steadfast, keys and states, 2 threads", &data, 3, &|| Ok(child("keys", &data, &["2"])));
+    add("steadfast, against a baseline", &after, 3, &|| Ok(child("regression", &after, &["1", &baseline])));
+    add("steadfast, two releases (--previous)", &after, 3, &|| {
+        Ok(child("previous", &after, &["1", &data.display().to_string()]))
+    });
+    add("steadfast, start-up (one record)", &one, 5, &|| Ok(child("steadfast", &one, &["1"])));
+    add("lines counted (memchr), the floor of reading", &data, 3, &|| Ok(child("lines", &data, &[])));
     let peers = peers::Peers::new(folder);
-    add("ajv 8.20.0 (node)", &data, 2, peers.ajv(&schema, &data));
-    add("@sourcemeta/jsonschema 16.11.0 --fast (a tenth)", &tenth, 2, peers.sourcemeta(&schema, &tenth));
-    add("python jsonschema 4.26.0 (10 MB)", &slice, 1, peers.python(&schema, &slice));
-    add("datacontract-cli 1.2.8 (10 MB)", &slice, 1, peers.datacontract(&examples, &slice));
-    add("DuckDB 2.0.0, regression of two releases", &after, 2, peers.duckdb(&data, &after));
+    add("ajv 8.20.0 (node)", &data, 2, &|| peers.ajv(&schema, &data));
+    add("@sourcemeta/jsonschema 16.11.0 --fast (a tenth)", &tenth, 2, &|| peers.sourcemeta(&schema, &tenth));
+    add("python jsonschema 4.26.0 (10 MB)", &slice, 1, &|| peers.python(&schema, &slice));
+    add("datacontract-cli 1.2.8 (10 MB)", &slice, 1, &|| peers.datacontract(&examples, &slice));
+    add("DuckDB 2.0.0, regression of two releases", &after, 2, &|| peers.duckdb(&data, &after));
     print(&lines);
     Ok(())
 }
