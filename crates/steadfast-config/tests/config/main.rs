@@ -6,3 +6,4 @@ mod good;
 mod hostile;
 mod schema;
 mod toy;
+mod write;
