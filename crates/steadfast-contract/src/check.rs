@@ -354,12 +354,17 @@ impl Hand<'_, '_> {
         let mut outcome = Outcome::default();
         let translated = !block.rows.is_empty();
         let text = if translated { &block.rows } else { &block.bytes };
-        let lines = memchr::memchr_iter(b'\n', text).count() as u64 + block.head_lines;
-        outcome.tally.lines.insert((self.file.number, block.stretch), lines);
         outcome.tally.bytes = text.len() as u64;
         outcome.tally.states = vec![[0; 4]; self.file.judge.trie.watched.len()];
-        match &block.sort {
+        let count = |text: &[u8]| memchr::memchr_iter(b'\n', text).count() as u64;
+        let lines = match &block.sort {
+            // The judging finds the ends of the lines anyway.
             Sort::Lines => self.lines(block, &mut outcome),
+            Sort::Units(_) | Sort::Oversized { .. } => count(text) + block.head_lines,
+        };
+        outcome.tally.lines.insert((self.file.number, block.stretch), lines);
+        match &block.sort {
+            Sort::Lines => {}
             Sort::Units(units) => {
                 for unit in units {
                     let record = &block.bytes[unit.start..unit.end];
@@ -390,7 +395,8 @@ impl Hand<'_, '_> {
         outcome
     }
 
-    fn lines(&mut self, block: &Block, outcome: &mut Outcome) {
+    /// The answer: line ends in the block.
+    fn lines(&mut self, block: &Block, outcome: &mut Outcome) -> u64 {
         let text = &block.bytes[..];
         let valid_text = simdutf8::basic::from_utf8(text).is_ok();
         let mut at = 0;
@@ -417,6 +423,7 @@ impl Hand<'_, '_> {
             }
             self.record(record, record, place, fast, unfinished, outcome);
         }
+        line - u64::from(!text.is_empty() && !text.ends_with(b"\n"))
     }
 
     /// `fast`: the plan has accepted the record, and the desk holds its facts, with places in `text`.

@@ -20,6 +20,7 @@ pub(crate) enum Written {
 }
 
 /// Whether the rule holds; `None` when the plan cannot tell.
+#[inline]
 pub(crate) fn holds(rule: &NumberRule, written: Written, exclusive_includes: bool) -> Option<bool> {
     let value = match written {
         Written::Whole(value) => value as f64,
