@@ -1,6 +1,7 @@
 //! The kinds of checks. [`kinds::KINDS`] is the list; each kind is one file beneath it.
 
 pub mod blocking;
+pub mod client_certificate;
 pub mod closed_world;
 pub mod html_claims;
 pub mod json_claims;

@@ -78,6 +78,7 @@ pub mod codes {
         NO_LOCAL_ADDRESS = "no-local-address", Unknown, "this machine has no local address or port left to connect from (EADDRNOTAVAIL)", "too many connections in TIME_WAIT? run with a lower --parallel";
         MISSING_SECRET = "missing-secret", Unknown, "a secret that the look needs is not set, or its file cannot be read", "set it in the environment of this process";
         SHORT_SECRET = "short-secret", Unknown, "a secret of fewer than four characters cannot be kept out of the output, so it is not used", "use a longer one";
+        BAD_CLIENT_CERTIFICATE = "bad-client-certificate", Unknown, "the client certificate that the look has to show cannot be used: unreadable, encrypted, expired, or for another key; nothing was dialled", "the detail says what is wrong; `openssl x509 -in FILE -noout -dates` and `openssl pkey -in FILE -check` show both files";
         PERMISSION_DENIED = "permission-denied", Unknown, "this process may not look at it (EACCES, EPERM)", "give this user the right to read it, or run as one who may";
         DATABASE_BUSY = "database-busy", Unknown, "the database was locked by another process for the whole time (SQLITE_BUSY)", "look for a long write transaction; raise `timeout`";
         PROGRAM_NOT_FOUND = "program-not-found", Unknown, "the program to run is not there or cannot be executed", "install it on this machine, or give its full path";

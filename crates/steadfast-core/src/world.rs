@@ -156,8 +156,17 @@ impl World {
         self.resources.get()
     }
 
-    /// The value of a secret. From now on the redactor knows it.
+    /// The value of a secret: of a file its first line. From now on the redactor knows it.
     pub fn secret(&self, source: &SecretRef) -> Result<Secret, Trouble> {
+        self.read_secret(source, |text| text.lines().next().unwrap_or_default().to_owned())
+    }
+
+    /// The whole text of a secret that has several lines: a PEM file. From now on the redactor knows it.
+    pub fn secret_text(&self, source: &SecretRef) -> Result<Secret, Trouble> {
+        self.read_secret(source, |text| text)
+    }
+
+    fn read_secret(&self, source: &SecretRef, of_file: impl FnOnce(String) -> String) -> Result<Secret, Trouble> {
         let missing = |detail: String| Trouble::new(codes::MISSING_SECRET, detail);
         let value = match source {
             SecretRef::Env(name) => {
@@ -165,8 +174,7 @@ impl World {
             }
             SecretRef::File(path) => {
                 let text = self.parts.secrets.file(&self.parts.root.join(path));
-                let text = text.map_err(|why| missing(format!("{source}: {why}")))?;
-                text.lines().next().unwrap_or_default().to_owned()
+                of_file(text.map_err(|why| missing(format!("{source}: {why}")))?)
             }
         };
         if value.len() < SHORTEST_SECRET {
@@ -204,6 +212,18 @@ impl World {
                     None => Err(Trouble::new(codes::LOCAL_TROUBLE, format!("no target `{name}`"))),
                 }
             }
+        }
+    }
+
+    /// What an address says before any route: what the target's own documents call it.
+    pub fn written(&self, address: &Address) -> Result<Secret, Trouble> {
+        match address {
+            Address::Literal(text) => Ok(Secret::new(text.as_str())),
+            Address::Secret(source) => self.secret_address(source),
+            Address::Target(name, _) => match self.parts.targets.get(name) {
+                Some(text) => self.text(text),
+                None => Err(Trouble::new(codes::LOCAL_TROUBLE, format!("no target `{name}`"))),
+            },
         }
     }
 

@@ -13,15 +13,23 @@ use crate::patience::try_within;
 
 /// A connection, and how long its parts took.
 #[derive(Debug)]
-pub struct Dialled {
+pub struct Dialled<S = TcpStream> {
     /// The connection.
-    pub stream: TcpStream,
+    pub stream: S,
     /// The address it leads to.
     pub remote: SocketAddr,
     /// From asking for the name to having addresses; zero for an IP address.
     pub dns: Duration,
     /// From the first SYN to the connection, failed addresses included.
     pub connect: Duration,
+}
+
+impl<S> Dialled<S> {
+    /// The connection, and what is known of it.
+    pub fn apart(self) -> (S, Dialled<()>) {
+        let Dialled { stream, remote, dns, connect } = self;
+        (stream, Dialled { stream: (), remote, dns, connect })
+    }
 }
 
 /// Connects to a host and port, or to where the World routes them. In a closed World an address without a route is

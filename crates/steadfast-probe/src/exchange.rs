@@ -19,6 +19,23 @@ pub struct Exchange {
     pub curl: String,
     /// The answer, or what kept it away.
     pub answer: Outcome<Response>,
+    /// Which document lists it, if it was found in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<Listed>,
+}
+
+/// Where an endpoint was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// The document that lists it.
+    pub document: String,
+    /// What it is called there, if not by its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How many endpoints are listed in all, also those that were left out of the sweep.
+    pub of: u64,
+    /// How many more there are that need parameters nobody has told us.
+    pub unasked: u64,
 }
 
 /// An HTTP answer.

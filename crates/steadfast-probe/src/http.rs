@@ -16,18 +16,22 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use steadfast_core::finding::codes;
 use steadfast_core::measure::Lapse;
 use steadfast_core::observation::Trouble;
+use steadfast_core::secret::Secret;
 use steadfast_core::world::World;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::client::TlsStream;
 use url::Url;
 
 use crate::body::Body;
 use crate::decode::{self, decode};
-use crate::dial::dial;
+use crate::dial::{Dialled, dial};
 use crate::exchange::{Response, Timings};
 use crate::head_bound::{Bounded, HeadBound};
+use crate::identity::Identity;
 use crate::patience::{try_within, within};
 use crate::permits::HostPermits;
-use crate::tls::{TlsSettings, handshake};
+use crate::proxy::{Proxy, Wire, authority};
+use crate::tls::{TlsSettings, handshake, of_handshake};
 
 /// Which version of HTTP to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -66,6 +70,10 @@ pub struct Ask {
     pub keep_alive: bool,
     /// Whether to offer content codings.
     pub compressed: bool,
+    /// The proxy to go through.
+    pub proxy: Option<Proxy>,
+    /// What to show if the server asks who we are.
+    pub identity: Option<Identity>,
 }
 
 /// Asks, follows redirects, reads the answer up to the limit. The answer is redacted.
@@ -101,6 +109,7 @@ fn redirected(mut ask: Ask, raw: &RawResponse, target: Url) -> Ask {
         for name in [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION, header::HOST] {
             ask.headers.remove(name);
         }
+        ask.identity = None;
     }
     // RFC 9110, 15.4: 303 turns everything but HEAD into GET; 301 and 302 do so for POST.
     let to_get = raw.status == 303 && ask.method != Method::HEAD
@@ -154,7 +163,15 @@ impl RawResponse {
 async fn once(world: &World, ask: &Ask) -> Result<RawResponse, Trouble> {
     let (host, port) = endpoint(&ask.url)?;
     let _permit = HostPermits::enter(world, &host).await?;
-    let key = Origin { host: host.clone(), port, tls: ask.url.scheme() == "https", speak: ask.speak };
+    let key = Origin {
+        host: host.clone(),
+        port,
+        tls: ask.url.scheme() == "https",
+        speak: ask.speak,
+        roots: ask.roots.clone(),
+        identity: ask.identity.clone(),
+        proxy: ask.proxy.as_ref().map(|proxy| (proxy.host.clone(), proxy.port)),
+    };
     if ask.keep_alive
         && let Some(mut open) = Pool::take(world, &key)
     {
@@ -169,24 +186,70 @@ async fn once(world: &World, ask: &Ask) -> Result<RawResponse, Trouble> {
         }
     }
     let (dial_host, dial_port) = connect_to(ask, &host, port);
-    let dialled = dial(world, &dial_host, dial_port).await?;
-    let opened =
-        Opened { remote: dialled.remote.to_string(), dns: dialled.dns, connect: dialled.connect, tls: Duration::ZERO };
-    if !key.tls {
-        return converse(world, ask, key, dialled.stream, opened, ask.speak == Speak::Two).await;
+    if let Some(proxy) = &ask.proxy {
+        return through(world, ask, proxy, key, (&dial_host, dial_port)).await;
     }
+    let (stream, dialled) = dial(world, &dial_host, dial_port).await?.apart();
+    let opened = Opened::of(&dialled);
+    if !key.tls {
+        return converse(world, ask, key, stream, opened, ask.speak == Speak::Two).await;
+    }
+    let (stream, opened, two) = encrypted(world, ask, &host, stream, opened).await?;
+    converse(world, ask, key, stream, opened, two).await
+}
+
+/// Goes through a proxy. The target has to be in this World as the proxy has to: else a closed World would be left by
+/// asking somebody else to dial.
+async fn through(
+    world: &World,
+    ask: &Ask,
+    proxy: &Proxy,
+    key: Origin,
+    (host, port): (&str, u16),
+) -> Result<RawResponse, Trouble> {
+    let (host, port) = world.route(host, port)?;
+    let (mut wire, dialled) = proxy.reach(world).await?;
+    let mut opened = Opened::of(&dialled);
+    if !key.tls && ask.speak != Speak::Two {
+        let authorization = proxy.authorization.clone();
+        opened.forward = Some(Forward { authority: authority(&host, port), authorization });
+        let raw = converse(world, ask, key, wire, opened, false).await?;
+        if raw.status == 407 {
+            return Err(proxy.failed("407: it wants credentials, or others: `proxy = { user, password }`".to_owned()));
+        }
+        return Ok(raw);
+    }
+    let began = world.clock().elapsed();
+    proxy.tunnel(world, &mut wire, &host, port).await?;
+    opened.connect += world.clock().elapsed().saturating_sub(began);
+    if !key.tls {
+        return converse(world, ask, key, wire, opened, true).await;
+    }
+    let name = key.host.clone();
+    let (stream, opened, two) = encrypted(world, ask, &name, wire, opened).await?;
+    converse(world, ask, key, Box::new(stream) as Wire, opened, two).await
+}
+
+/// Makes the handshake with the target; also says whether HTTP/2 was agreed on.
+async fn encrypted<S: AsyncRead + AsyncWrite + Unpin>(
+    world: &World,
+    ask: &Ask,
+    host: &str,
+    stream: S,
+    opened: Opened,
+) -> Result<(TlsStream<S>, Opened, bool), Trouble> {
     let alpn = match ask.speak {
         Speak::Auto => vec!["h2", "http/1.1"],
         Speak::One => vec!["http/1.1"],
         Speak::Two => vec!["h2"],
     };
-    let settings = TlsSettings { roots: ask.roots.clone(), alpn };
-    let (stream, tls) = handshake(world, &settings, &host, dialled.stream).await?;
+    let settings = TlsSettings { roots: ask.roots.clone(), alpn, identity: ask.identity.clone() };
+    let (stream, tls) = handshake(world, &settings, host, stream).await?;
     let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     if ask.speak == Speak::Two && !two {
         return Err(Trouble::new(codes::BAD_PROTOCOL, "the server does not offer HTTP/2 (no ALPN h2)"));
     }
-    converse(world, ask, key, stream, Opened { tls, ..opened }, two).await
+    Ok((stream, Opened { tls, ..opened }, two))
 }
 
 struct Opened {
@@ -194,6 +257,27 @@ struct Opened {
     dns: Duration,
     connect: Duration,
     tls: Duration,
+    forward: Option<Forward>,
+}
+
+impl Opened {
+    fn of(dialled: &Dialled<()>) -> Opened {
+        Opened {
+            remote: dialled.remote.to_string(),
+            dns: dialled.dns,
+            connect: dialled.connect,
+            tls: Duration::ZERO,
+            forward: None,
+        }
+    }
+}
+
+/// What a proxy has to be told with every request that it passes on in the clear (RFC 9112, 3.2.2).
+#[derive(Clone)]
+struct Forward {
+    /// Where the target really is.
+    authority: String,
+    authorization: Option<Secret>,
 }
 
 async fn converse<S>(
@@ -215,7 +299,7 @@ where
         let driver = tokio::spawn(connection);
         // Frames have bounds of their own.
         bound.lift();
-        let mut open = Open { sender: Sender::Two(sender), bound: None, remote: opened.remote.clone() };
+        let mut open = Open { sender: Sender::Two(sender), bound: None, remote: opened.remote.clone(), forward: None };
         let raw = open.send(world, ask).await;
         if ask.keep_alive && raw.is_ok() {
             Pool::put(world, key, open);
@@ -228,7 +312,12 @@ where
         builder.max_headers(1000).max_buf_size(256 << 10);
         let shaken = within(world, builder.handshake(io)).await?;
         let (sender, connection) = shaken.map_err(|why| of_hyper(&why))?;
-        let mut open = Open { sender: Sender::One(sender), bound: Some(bound), remote: opened.remote.clone() };
+        let mut open = Open {
+            sender: Sender::One(sender),
+            bound: Some(bound),
+            remote: opened.remote.clone(),
+            forward: opened.forward.clone(),
+        };
         if ask.keep_alive {
             tokio::spawn(connection);
             let raw = open.send(world, ask).await;
@@ -308,13 +397,14 @@ struct Open {
     sender: Sender,
     bound: Option<HeadBound>,
     remote: String,
+    forward: Option<Forward>,
 }
 
 impl Open {
     async fn send(&mut self, world: &World, ask: &Ask) -> Result<RawResponse, Trouble> {
         let clock = world.clock();
         let began = clock.elapsed();
-        let request = request(ask, matches!(self.sender, Sender::Two(_)))?;
+        let request = request(ask, matches!(self.sender, Sender::Two(_)), self.forward.as_ref())?;
         self.bound.iter().for_each(HeadBound::set);
         let answered = try_within(world, async {
             let answer = match &mut self.sender {
@@ -374,9 +464,12 @@ async fn read_body(mut incoming: Incoming, limit: usize) -> Result<(Vec<u8>, boo
     Ok((body, false))
 }
 
-fn request(ask: &Ask, two: bool) -> Result<Request<Full<Bytes>>, Trouble> {
+fn request(ask: &Ask, two: bool, forward: Option<&Forward>) -> Result<Request<Full<Bytes>>, Trouble> {
     let url = &ask.url;
-    let uri = if two {
+    let uri = if let Some(forward) = forward {
+        let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
+        format!("http://{}{}", forward.authority, if path.is_empty() { "/" } else { path })
+    } else if two {
         url[..url::Position::AfterQuery].to_owned()
     } else {
         url[url::Position::BeforePath..url::Position::AfterQuery].to_owned()
@@ -395,6 +488,9 @@ fn request(ask: &Ask, two: bool) -> Result<Request<Full<Bytes>>, Trouble> {
     };
     if !two {
         set(headers, header::HOST, &url[url::Position::BeforeHost..url::Position::AfterPort]);
+    }
+    if let Some(authorization) = forward.and_then(|forward| forward.authorization.as_ref()) {
+        set(headers, header::PROXY_AUTHORIZATION, authorization.expose());
     }
     set(headers, header::USER_AGENT, concat!("steadfast/", env!("CARGO_PKG_VERSION")));
     set(headers, header::ACCEPT, "*/*");
@@ -444,6 +540,8 @@ fn of_hyper(why: &hyper::Error) -> Trouble {
         return Trouble::new(codes::RESET, "the connection was closed before a complete answer");
     }
     match io_of(why) {
+        // With TLS 1.3 the server refuses our certificate, or that there is none, after the handshake.
+        Some(io) if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => of_handshake(io),
         // What the system says has a number; a chunk that is none, and an endless header, have a word.
         Some(io) if io.raw_os_error().is_none() && matches!(io.kind(), K::InvalidData | K::InvalidInput) => {
             Trouble::new(codes::BAD_PROTOCOL, io.to_string())
@@ -480,6 +578,9 @@ struct Origin {
     port: u16,
     tls: bool,
     speak: Speak,
+    roots: Option<PathBuf>,
+    identity: Option<Identity>,
+    proxy: Option<(String, u16)>,
 }
 
 /// Open connections by origin, shared by all looks of a World.

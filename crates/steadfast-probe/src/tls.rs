@@ -6,16 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use steadfast_core::finding::codes;
 use steadfast_core::observation::Trouble;
 use steadfast_core::world::World;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::identity::Identity;
 use crate::patience::within;
 
 /// What a handshake is to be made with.
@@ -25,6 +27,8 @@ pub struct TlsSettings {
     pub roots: Option<PathBuf>,
     /// The protocols offered by ALPN, in order.
     pub alpn: Vec<&'static str>,
+    /// What to show if the server asks who we are.
+    pub identity: Option<Identity>,
 }
 
 /// The configurations that were made so far, shared by all looks of a World.
@@ -32,23 +36,23 @@ pub struct TlsSettings {
 pub struct TlsConfigs(Mutex<HashMap<TlsSettings, Arc<ClientConfig>>>);
 
 /// Makes the handshake for this name; returns the connection and how long it took.
-pub async fn handshake(
+pub async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     world: &World,
     settings: &TlsSettings,
     name: &str,
-    stream: TcpStream,
-) -> Result<(TlsStream<TcpStream>, Duration), Trouble> {
+    stream: S,
+) -> Result<(TlsStream<S>, Duration), Trouble> {
     let config = config(world, settings)?;
     connect(world, config, name, stream).await
 }
 
 /// Makes the handshake with a given configuration.
-pub async fn connect(
+pub async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     world: &World,
     config: Arc<ClientConfig>,
     name: &str,
-    stream: TcpStream,
-) -> Result<(TlsStream<TcpStream>, Duration), Trouble> {
+    stream: S,
+) -> Result<(TlsStream<S>, Duration), Trouble> {
     let server = ServerName::try_from(name.to_owned())
         .map_err(|why| Trouble::new(codes::TLS_FAILED, format!("`{name}` is no name for a certificate: {why}")))?;
     let began = world.clock().elapsed();
@@ -67,13 +71,26 @@ fn config(world: &World, settings: &TlsSettings) -> Result<Arc<ClientConfig>, Tr
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|why| Trouble::new(codes::LOCAL_TROUBLE, why.to_string()))?;
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    let mut config = with_identity(builder.with_root_certificates(roots), settings.identity.as_ref())?;
     config.alpn_protocols = settings.alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     // A resumed session shows no certificate: every look is a full handshake.
     config.resumption = rustls::client::Resumption::disabled();
     let config = Arc::new(config);
     known.insert(settings.clone(), Arc::clone(&config));
     Ok(config)
+}
+
+/// Finishes a configuration with the certificate to show, if there is one.
+pub fn with_identity(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    identity: Option<&Identity>,
+) -> Result<ClientConfig, Trouble> {
+    match identity {
+        None => Ok(builder.with_no_client_auth()),
+        Some(identity) => builder
+            .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
+            .map_err(|why| Trouble::new(codes::BAD_CLIENT_CERTIFICATE, why.to_string())),
+    }
 }
 
 /// The cryptography: aws-lc.

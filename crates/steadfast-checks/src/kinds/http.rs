@@ -1,9 +1,13 @@
 //! The kind `http`: one request, or a sweep over several addresses.
 
+mod connect_to;
+mod exemplars;
 mod impostors;
+mod listing;
 mod page;
 mod request;
 mod status;
+mod via_proxy;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,24 +15,29 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use steadfast_core::address::Address;
-use steadfast_core::finding::{Finding, Place, Seen, codes};
+use steadfast_core::finding::{Code, Finding, Place, Seen, codes};
 use steadfast_core::kind::{Exemplar, Kind, Other};
 use steadfast_core::measure::{Bytes, Lapse, Pattern};
 use steadfast_core::observation::Outcome;
-use steadfast_core::predicate::{Literal, Predicate, Reading, breakages};
+use steadfast_core::predicate::{Count, Literal, Predicate, Reading, breakages};
 use steadfast_core::proof::{Breakage, Sabotage, Unclaimed};
 use steadfast_core::secret::Text;
 use steadfast_core::setting::{Node, OneOrMany, Problems, Setting};
 use steadfast_core::verdict::Judgement;
 use steadfast_core::world::World;
 use steadfast_probe::exchange::{Exchange, Response};
+use steadfast_probe::proxy::{NOT_THROUGH_PROXY, PROXY_FAILED};
 
+use crate::client_certificate::ClientCertificate;
 use crate::html_claims::HtmlClaims;
 use crate::json_claims::{self, JsonClaims};
 use crate::text_claims::{Body, TextClaims, predicate_claims, story_of};
 
+pub use connect_to::ConnectTo;
+pub use listing::{Document, SweepFrom};
 pub use request::HeaderText;
 pub use status::StatusSet;
+pub use via_proxy::{ProxySettings, ViaProxy};
 
 /// The kind `http`.
 pub struct Http;
@@ -74,6 +83,10 @@ steadfast_core::settings! {
         url: Option<String>,
         /// Several paths or URLs: every one must meet the same expectations.
         sweep: Option<Vec<String>>,
+        /// A sweep over what a document lists, read anew at every look: `{ sitemap = "/sitemap.xml" }`,
+        /// `{ openapi = { file = "openapi.yaml" }, examples = true }`, `{ lines = { file = "pages.txt" } }`. With
+        /// `take` so many of them; with `origins` those of other origins, too. A list that is empty or cannot be had fails.
+        sweep_from: Option<SweepFrom>,
         /// Parameters to append to the address.
         query: BTreeMap<String, Text>,
         /// Headers: `accept = "text/html"`, `authorization = { bearer = { env = "TOKEN" } }`,
@@ -91,6 +104,13 @@ steadfast_core::settings! {
         version: HttpVersion = HttpVersion::Auto,
         /// A PEM file of the only roots to trust, relative to the root configuration.
         roots: Option<String>,
+        /// The client certificate to show (mutual TLS): `{ certificate = { file = "client.pem" }, key = { file =
+        /// "client.key" } }`, or `{ env = "NAME" }` with the PEM itself. Not shown to another origin.
+        client_certificate: Option<ClientCertificate>,
+        /// The forward proxy to go through: `"http://proxy.example:3128"`, or `{ address = "..", user = "..",
+        /// password = { env = "NAME" } }`. Never taken from the environment. With CONNECT for https, in the absolute
+        /// form for http. A closed World has to have routes for the proxy and for what lies behind it.
+        proxy: Option<ViaProxy>,
         /// As curl's: `"HOST1:PORT1:HOST2:PORT2"` connects to the second where the first is meant; empty parts match
         /// anything or stay as they are.
         connect_to: Vec<ConnectTo>,
@@ -122,6 +142,8 @@ steadfast_core::settings! {
         json: JsonClaims,
         /// Predicates on parts of an HTML body by CSS selector: on the text of every element found, or on their `count`.
         html: HtmlClaims,
+        /// How many endpoints the documents of `sweep_from` list: `{ at_least = 20 }` notices a list that has shrunk.
+        endpoints: Option<Count>,
         /// Bounds of the decoded body's size.
         size: Option<SizeBounds>,
         /// The media type, without parameters: `text/html`.
@@ -138,66 +160,6 @@ steadfast_core::settings! {
         at_least: Option<Bytes>,
         /// At most this many bytes.
         at_most: Option<Bytes>,
-    }
-}
-
-/// One rule of `connect_to`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConnectTo {
-    source: String,
-    from: (String, u16),
-    to: (String, u16),
-}
-
-impl ConnectTo {
-    fn parse(source: &str) -> Option<ConnectTo> {
-        // IPv6 addresses stand in brackets, as for curl.
-        let mut parts = Vec::new();
-        let mut rest = source;
-        loop {
-            let end = if rest.starts_with('[') { rest.find(']')? + 1 } else { rest.find(':').unwrap_or(rest.len()) };
-            parts.push(rest[..end].trim_matches(['[', ']']));
-            match rest[end..].strip_prefix(':') {
-                Some(next) => rest = next,
-                None if rest[end..].is_empty() => break,
-                None => return None,
-            }
-        }
-        let port = |text: &str| if text.is_empty() { Some(0) } else { text.parse().ok() };
-        match parts.as_slice() {
-            [from, from_port, to, to_port] => Some(ConnectTo {
-                source: source.to_owned(),
-                from: ((*from).to_owned(), port(from_port)?),
-                to: ((*to).to_owned(), port(to_port)?),
-            }),
-            _ => None,
-        }
-    }
-
-    fn source(&self) -> &str {
-        &self.source
-    }
-
-    fn pair(&self) -> ((String, u16), (String, u16)) {
-        (self.from.clone(), self.to.clone())
-    }
-}
-
-impl Setting for ConnectTo {
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        let text = String::read(node, problems)?;
-        let rule = ConnectTo::parse(&text);
-        if rule.is_none() {
-            let why = "it has four parts, as curl's --connect-to";
-            problems.suggest(node.span, format!("`{text}` is no such rule"), why, "\"HOST1:PORT1:HOST2:PORT2\"");
-        }
-        rule
-    }
-    fn write(&self) -> Value {
-        json!(self.source)
-    }
-    fn schema() -> Value {
-        json!({ "type": "string" })
     }
 }
 
@@ -218,6 +180,9 @@ impl HttpLook {
     fn requests(&self) -> (&str, Vec<&str>) {
         if let Some(sweep) = &self.sweep {
             return (self.method.as_deref().unwrap_or("GET"), sweep.iter().map(String::as_str).collect());
+        }
+        if self.sweep_from.is_some() {
+            return (self.method.as_deref().unwrap_or("GET"), Vec::new());
         }
         let named = self.methods().into_iter().find_map(|(method, path)| path.as_deref().map(|path| (method, path)));
         match named {
@@ -334,16 +299,22 @@ fn shown(lapse: Lapse) -> String {
 impl Kind for Http {
     const NAME: &'static str = "http";
     const SHAPE: u16 = 1;
+    const CODES: &'static [Code] = &[listing::BAD_LISTING, listing::OFF_ORIGIN, NOT_THROUGH_PROXY, PROXY_FAILED];
     const DEAD: &'static [&'static str] = &[
         "get = \"http://127.0.0.1:1/\"\nexpect = { status = 200 }",
         "get = \"http://nobody.invalid/\"\nexpect = { status = 200 }",
         "sweep = [\"http://127.0.0.1:1/a\", \"https://127.0.0.1:1/b\"]\nexpect = { status = 200 }",
+        "sweep_from = { sitemap = \"http://127.0.0.1:1/sitemap.xml\" }\nexpect = { status = 200 }",
+        "base_url = \"http://127.0.0.1:1\"\nsweep_from = { openapi = { file = \"gone.yaml\" } }\nexpect = { status = 200 }",
+        "get = \"https://shop.example/\"\nproxy = \"http://127.0.0.1:1\"\nexpect = { status = 200 }",
     ];
     const WITH_SECRETS: &'static [&'static str] = &[
         "get = \"http://{echo}/\"\nheaders = { authorization = { bearer = { env = \"CANARY_TOKEN\" } } }\nexpect = { status = 200 }",
         "get = \"http://{echo}/\"\nquery = { token = { env = \"CANARY_TOKEN\" } }\nexpect = { status = 200 }",
         "get = \"http://{echo}/\"\nheaders = { authorization = { basic = { user = \"canary\", password = { env = \"CANARY_TOKEN\" } } } }\nexpect = { status = 200 }",
         "post = \"http://{echo}/\"\nform = { token = { env = \"CANARY_TOKEN\" } }\nexpect = { status = 200 }",
+        "sweep_from = { lines = \"http://{echo}/list\" }\nheaders = { x-token = { env = \"CANARY_TOKEN\" } }\nexpect = { status = 200 }",
+        "get = \"http://shop.example/\"\nproxy = { address = \"http://{echo}\", user = \"canary\", password = { env = \"CANARY_TOKEN\" } }\nexpect = { status = 200 }",
         "sweep = [\"http://{echo}/a\"]\nheaders = { x-token = { env = \"CANARY_TOKEN\" } }\nexpect = { status = 200 }",
     ];
 
@@ -353,18 +324,30 @@ impl Kind for Http {
 
     fn validate(look: &HttpLook, expect: &HttpExpect, table: &Node, problems: &mut Problems) {
         let named: Vec<&str> = look.methods().into_iter().filter(|(_, path)| path.is_some()).map(|(m, _)| m).collect();
-        let ways = named.len() + usize::from(look.url.is_some()) + usize::from(look.sweep.is_some());
-        let instead = "one of get, head, post, put, patch, delete, options, `method` with `url`, or sweep";
+        let sweeps = usize::from(look.sweep.is_some()) + usize::from(look.sweep_from.is_some());
+        let ways = named.len() + usize::from(look.url.is_some()) + sweeps;
+        let instead = "one of get, head, post, put, patch, delete, options, `method` with `url`, sweep or sweep_from";
         match ways {
             0 => problems.suggest(table.span, "nothing to ask for", "a look needs an address", instead),
             1 => {}
             _ => problems.suggest(table.span, "several requests in one look", "a look makes one, or a sweep", instead),
         }
-        if look.method.is_some() && look.url.is_none() && look.sweep.is_none() {
+        if look.method.is_some() && look.url.is_none() && sweeps == 0 {
             problems.suggest(table.place(&["method"]), "`method` without `url`", "it needs an address", "add `url`");
         }
         if look.sweep.as_ref().is_some_and(Vec::is_empty) {
             problems.add(table.place(&["sweep"]), "an empty sweep", "it would look at nothing and find nothing wrong");
+        }
+        match &look.sweep_from {
+            Some(from) => from.validate(look, table, problems),
+            None if expect.endpoints.is_some() => {
+                let why = "how many there are stands in the configuration: it could never fail";
+                problems.add(table.place(&["expect", "endpoints"]), "`endpoints` without `sweep_from`", why);
+            }
+            None => {}
+        }
+        if let Some((what, instead)) = look.proxy.as_ref().and_then(ViaProxy::fault) {
+            problems.suggest(table.place(&["proxy"]), what, "nothing could be asked through it", instead);
         }
         let relative = look.requests().1.iter().any(|path| !request::is_absolute(path));
         if relative && look.base_url.is_none() && ways == 1 {
@@ -408,12 +391,16 @@ impl Kind for Http {
         match (paths.as_slice(), &look.sweep) {
             ([path], None) if request::is_absolute(path) => format!("{method} {path}"),
             ([path], None) => format!("{method} {base}{path}"),
+            (_, None) if look.sweep_from.is_some() => {
+                let document = look.sweep_from.as_ref().map(SweepFrom::shown).unwrap_or_default();
+                format!("{method} {base} (what {document} lists)")
+            }
             (paths, _) => format!("{method} {base} ({} addresses)", paths.len()),
         }
     }
 
     fn addresses(look: &HttpLook) -> Vec<&Address> {
-        look.base_url.iter().collect()
+        look.base_url.iter().chain(look.proxy.as_ref().map(ViaProxy::address)).collect()
     }
 
     fn repeatable(look: &HttpLook) -> bool {
@@ -427,6 +414,15 @@ impl Kind for Http {
     fn judge(expect: &HttpExpect, seen: &Vec<Arc<Exchange>>, at: Timestamp, judgement: &mut Judgement) {
         if seen.is_empty() {
             judgement.add(codes::EMPTY, |f| f.seen(Seen::Empty).detail("the sweep has no address"));
+        }
+        let listed = seen.first().and_then(|exchange| exchange.listed.as_ref());
+        if let (Some(count), Some(listed)) = (&expect.endpoints, listed)
+            && !count.admits(listed.of)
+        {
+            judgement.add(codes::OUT_OF_BOUNDS, |f| {
+                let place = Place::Field(listed.document.clone());
+                f.of("endpoints").at(place).expected(count.write()).seen(Seen::Value(json!(listed.of)))
+            });
         }
         let mut inner: Vec<(&Exchange, Judgement)> = Vec::new();
         for exchange in seen {
@@ -447,7 +443,11 @@ impl Kind for Http {
                 inner.push((exchange, one));
             }
         }
-        let tally = (seen.len() > 1).then(|| format!("{} of {} pass", seen.len() - inner.len(), seen.len()));
+        let tally = (seen.len() > 1).then(|| {
+            let all = listed.filter(|listed| listed.of > seen.len() as u64);
+            let all = all.map(|listed| format!(" that were taken from {} listed", listed.of)).unwrap_or_default();
+            format!("{} of {} pass{all}", seen.len() - inner.len(), seen.len())
+        });
         for (exchange, one) in inner {
             judgement.absorb(one, |mut finding| {
                 finding.place.insert(0, Place::Endpoint(format!("{} {}", exchange.method, exchange.path)));
@@ -462,6 +462,7 @@ impl Kind for Http {
 
     fn claims(expect: &HttpExpect) -> Vec<String> {
         let mut claims = Vec::new();
+        claims.extend(expect.endpoints.iter().map(|_| "endpoints".to_owned()));
         claims.extend(expect.status.iter().map(|_| "status".to_owned()));
         claims.extend(expect.within.iter().map(|_| "within".to_owned()));
         claims.extend(expect.content_type.iter().map(|_| "content_type".to_owned()));
@@ -488,6 +489,12 @@ impl Kind for Http {
         if seen.len() > 1 {
             numbers.insert("endpoints".into(), json!(seen.len()));
             numbers.insert("answered".into(), json!(responses().count()));
+        }
+        if let Some(listed) = seen.first().and_then(|exchange| exchange.listed.as_ref()) {
+            numbers.insert("listed".into(), json!(listed.of));
+            if listed.unasked > 0 {
+                numbers.insert("unasked".into(), json!(listed.unasked));
+            }
         }
         // Of a sweep the slowest.
         if let Some(response) = responses().max_by_key(|response| response.timings.total) {
@@ -517,11 +524,15 @@ impl Kind for Http {
     }
 
     fn breakages(expect: &HttpExpect, seen: &Vec<Arc<Exchange>>, at: Timestamp) -> Vec<Breakage<Self::Seen>> {
-        let answered = seen.iter().enumerate().filter_map(|(i, exchange)| match &exchange.answer {
+        let answered = impostors::sample(seen).into_iter().filter_map(|i| match &seen[i].answer {
             Outcome::Seen(response) => Some((i, response)),
             Outcome::TargetFailed(_) | Outcome::CouldNotLook(_) => None,
         });
-        answered.flat_map(|(i, green)| endpoint_breakages(expect, seen, i, green, at)).collect()
+        let counts = expect.endpoints.iter().flat_map(Count::wrong).map(|of| {
+            let story = "pages came or went, and the list with them";
+            Breakage::new("endpoints", format!("{of} listed"), story, impostors::relisted(seen, of))
+        });
+        counts.chain(answered.flat_map(|(i, green)| endpoint_breakages(expect, seen, i, green, at))).collect()
     }
 
     fn variations(seen: &Vec<Arc<Exchange>>) -> Vec<Sabotage<Self::Seen>> {
@@ -546,7 +557,7 @@ impl Kind for Http {
     }
 
     fn exemplars() -> Vec<Exemplar<Self::Seen>> {
-        exemplars()
+        exemplars::exemplars()
     }
 }
 
@@ -560,7 +571,7 @@ fn endpoint_breakages(
 ) -> Vec<Breakage<Vec<Arc<Exchange>>>> {
     let mut broken = Vec::new();
     let mut add = |claim: String, name: String, story: &'static str, response: Response| {
-        let name = if seen.len() == 1 { name } else { format!("{name} at {}", seen[i].path) };
+        let name = impostors::at_endpoint(name, seen, i);
         broken.push(Breakage::new(claim, name, story, impostors::replaced(seen, i, response)));
     };
     for wrong in expect.status.iter().flat_map(|set| set.wrong().take(1)) {
@@ -668,6 +679,10 @@ fn candidates(greens: &[&Vec<Arc<Exchange>>]) -> Vec<Value> {
     }
     let status = first.status;
     let mut found = Vec::new();
+    let counts: Option<Vec<u64>> = greens.iter().map(|green| Some(green.first()?.listed.as_ref()?.of)).collect();
+    if let Some(fewest) = counts.and_then(|counts| counts.into_iter().min()).filter(|fewest| *fewest > 1) {
+        found.push(json!({ "endpoints": { "at_least": fewest - fewest / 4 } }));
+    }
     if let Some(location) = first.header("location")
         && others.iter().all(|other| other.header("location").as_ref() == Some(&location))
     {
@@ -704,117 +719,9 @@ fn candidates(greens: &[&Vec<Arc<Exchange>>]) -> Vec<Value> {
     found
 }
 
-fn exemplars() -> Vec<Exemplar<Vec<Arc<Exchange>>>> {
-    let page = "<!doctype html><html><head><title>Shop</title></head><body><header><nav><a href=\"/\">Home</a></nav></header>\
-        <main><h1>Timothy</h1><section><h2>Meaning</h2><p>The one who honours.</p></section></main>\
-        <footer>Shop</footer></body></html>";
-    let queue = r#"{"queue_depth":3,"errors":[],"workers":[{"name":"a"},{"name":"b"}]}"#;
-    vec![
-        Exemplar {
-            good: r#"
-get = "https://shop.example/d/7d0bd618"
-[expect]
-status = 200
-within = "400ms"
-content_type = "text/html"
-body_contains = ["Timothy", "<h2>Meaning"]
-body_excludes = "Traceback"
-body_matches = "honours\\.</p>"
-size = { at_least = "100B", at_most = "64KiB" }
-header = { x-served-by = "web-1" }
-html = { "main h2" = { count = { at_least = 1 } }, "h1" = "Timothy" }
-"#,
-            naive: "get = \"https://shop.example/d/7d0bd618\"\nexpect = { status = 200 }",
-            naive_survivors: &[
-                "empty",
-                "login page",
-                "error page",
-                "maintenance page",
-                "json error",
-                "first half",
-                "shell",
-                "answer of *",
-            ],
-            seen: vec![exemplary("/d/7d0bd618", 200, "text/html; charset=utf-8", page)],
-        },
-        Exemplar {
-            good: r#"
-sweep = ["https://shop.example/api/queue", "https://shop.example/api/queue?all"]
-[expect]
-status = "2xx"
-[expect.json]
-"$.queue_depth" = { below = 100 }
-"$.errors" = { type = "array", count = { at_most = 0 } }
-"$.workers[*]" = { type = "object" }
-"$.workers[*].name" = { not_empty = true }
-"#,
-            naive: "sweep = [\"https://shop.example/api/queue\", \"https://shop.example/api/queue?all\"]\nexpect = { status = \"2xx\" }",
-            naive_survivors: &[
-                "empty at *",
-                "login page at *",
-                "error page at *",
-                "maintenance page at *",
-                "json error at *",
-                "first half at *",
-                "records as texts at *",
-                "answer of *",
-            ],
-            seen: vec![
-                exemplary("/api/queue", 200, "application/json", queue),
-                exemplary("/api/queue?all", 200, "application/json", queue),
-            ],
-        },
-        Exemplar {
-            good: r#"
-get = "https://shop.example/old"
-expect = { status = 301, location = "https://shop.example/new" }
-"#,
-            naive: "get = \"https://shop.example/old\"\nexpect = { status = \"3xx\" }",
-            naive_survivors: &["redirect to the login page"],
-            seen: vec![exemplary("/old", 301, "text/html", "<a href=\"https://shop.example/new\">moved</a>")],
-        },
-    ]
-}
-
-fn exemplary(path: &str, status: u16, content_type: &str, body: &str) -> Arc<Exchange> {
-    let lapse = |micros| Lapse(std::time::Duration::from_micros(micros));
-    let mut headers = vec![
-        ("date".to_owned(), "Mon, 23 Nov 2026 00:00:00 GMT".to_owned()),
-        ("content-type".to_owned(), content_type.to_owned()),
-        ("content-length".to_owned(), body.len().to_string()),
-        ("x-served-by".to_owned(), "web-1".to_owned()),
-    ];
-    if status == 301 {
-        headers.push(("location".to_owned(), "https://shop.example/new".to_owned()));
-    }
-    let response = Response {
-        status,
-        version: "HTTP/1.1".to_owned(),
-        headers,
-        body: steadfast_probe::body::Body::Text(body.to_owned()),
-        cut: false,
-        size: body.len() as u64,
-        redirects: Vec::new(),
-        remote: "192.0.2.7:443".to_owned(),
-        timings: steadfast_probe::exchange::Timings {
-            dns: lapse(1_000),
-            connect: lapse(9_000),
-            tls: lapse(20_000),
-            first_byte: lapse(60_000),
-            total: lapse(95_000),
-        },
-    };
-    Arc::new(Exchange {
-        method: "GET".to_owned(),
-        url: format!("https://shop.example{path}"),
-        path: path.to_owned(),
-        curl: format!("curl -sS -i --compressed 'https://shop.example{path}'"),
-        answer: Outcome::Seen(response),
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use super::exemplars::exemplary;
     use super::*;
     use steadfast_core::check::{AnyKind, Of};
     use steadfast_core::setting::Span;
@@ -873,13 +780,5 @@ mod tests {
         }
         assert!(judged("body_contains = \"Tim\"", cut.clone()).is_empty());
         assert_eq!(judged("body_excludes = \"Tim\"", cut), ["body_excludes.\"Tim\" forbidden"]);
-    }
-
-    #[test]
-    fn a_rule_of_connect_to_has_four_parts() {
-        let rule = ConnectTo::parse("shop.example:443:[::1]:8443").unwrap();
-        assert_eq!(rule.pair(), (("shop.example".to_owned(), 443), ("::1".to_owned(), 8443)));
-        assert!(ConnectTo::parse("::localhost:1").is_some_and(|rule| rule.from == (String::new(), 0)));
-        assert!(ConnectTo::parse("a:b:c:d").is_none());
     }
 }

@@ -22,6 +22,7 @@ use steadfast_core::world::{World, endpoint_of};
 use steadfast_probe::starttls::{Upgrade, upgrade};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+use crate::client_certificate::ClientCertificate;
 use crate::text_claims::{predicate_claims, story_of};
 
 /// The kind `tls`.
@@ -40,6 +41,10 @@ steadfast_core::settings! {
         server_name: Option<String>,
         /// A PEM file of the only roots to trust, relative to the root configuration.
         roots: Option<String>,
+        /// The client certificate to show if the server asks for one: `{ certificate = { file = "client.pem" }, key =
+        /// { file = "client.key" } }`. With TLS 1.3 a server that refuses it says so only when it is asked for
+        /// something: the kind `http` sees that.
+        client_certificate: Option<ClientCertificate>,
     }
 }
 
@@ -447,6 +452,7 @@ async fn shake(look: &TlsLook, world: &World) -> Result<TlsSeen, Trouble> {
     let Some((host, port)) = endpoint(address.expose(), look.starttls) else {
         return Err(Trouble::new(codes::LOCAL_TROUBLE, "the address has no host"));
     };
+    let identity = look.client_certificate.as_ref().map(|certificate| certificate.read_in(world)).transpose()?;
     let mut dialled = steadfast_probe::dial::dial(world, &host, port).await?;
     if let Some(protocol) = look.starttls {
         upgrade(world, &mut dialled.stream, protocol.upgrade()).await?;
@@ -459,12 +465,12 @@ async fn shake(look: &TlsLook, world: &World) -> Result<TlsSeen, Trouble> {
         .build()
         .map_err(|why| unusable(format!("no roots to trust on this machine: {why}")))?;
     let witness = Arc::new(Witness { verifier, objection: Mutex::new(None) });
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|why| unusable(why.to_string()))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(&witness) as Arc<dyn ServerCertVerifier>)
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(Arc::clone(&witness) as Arc<dyn ServerCertVerifier>);
+    let mut config = steadfast_probe::tls::with_identity(builder, identity.as_ref())?;
     config.resumption = rustls::client::Resumption::disabled();
     let remote = dialled.remote.to_string();
     let (stream, took) = steadfast_probe::tls::connect(world, Arc::new(config), &name, dialled.stream).await?;

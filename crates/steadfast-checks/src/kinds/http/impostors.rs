@@ -9,7 +9,7 @@ use steadfast_core::measure::Lapse;
 use steadfast_core::observation::Outcome;
 use steadfast_core::proof::Sabotage;
 use steadfast_probe::body::Body;
-use steadfast_probe::exchange::{Exchange, Response};
+use steadfast_probe::exchange::{Exchange, Listed, Response};
 
 use super::{Http, page};
 use crate::json_claims;
@@ -25,14 +25,15 @@ const JSON_ERROR: &str = r#"{"error":"database is gone"}"#;
 
 /// Whole answers in place of the real one; in a sweep one endpoint at a time.
 pub(super) fn impostors(seen: &[Arc<Exchange>], others: &[Other<'_, Http>]) -> Vec<Sabotage<Vec<Arc<Exchange>>>> {
-    let mut sabotages = Vec::new();
-    for (i, exchange) in seen.iter().enumerate() {
+    let mut sabotages = shrunk(seen);
+    for i in sample(seen) {
+        let exchange = &seen[i];
         let Outcome::Seen(green) = &exchange.answer else { continue };
         let mut add = |name: String, story: &'static str, response: Response| {
             if response.body == green.body && response.status == green.status {
                 return;
             }
-            let name = if seen.len() == 1 { name } else { format!("{name} at {}", exchange.path) };
+            let name = at_endpoint(name, seen, i);
             sabotages.push(Sabotage::seen(name, story, replaced(seen, i, response)));
         };
         let html = |text: &str| with_body(green, 200, "text/html; charset=utf-8", text);
@@ -78,7 +79,7 @@ pub(super) fn impostors(seen: &[Arc<Exchange>], others: &[Other<'_, Http>]) -> V
             );
         }
         for other in others {
-            for answer in other.seen {
+            for answer in sample(other.seen).into_iter().take(OTHERS).map(|at| &other.seen[at]) {
                 if let (true, Outcome::Seen(response)) = (same_origin(&answer.url, &exchange.url), &answer.answer) {
                     add(
                         format!("answer of {}", other.id),
@@ -92,8 +93,56 @@ pub(super) fn impostors(seen: &[Arc<Exchange>], others: &[Other<'_, Http>]) -> V
     sabotages
 }
 
+/// So many endpoints of a longer sweep are broken, spread evenly over it. Every name then says so.
+const BROKEN: usize = 100;
+
+/// So many answers of another check's sweep are put in the place of ours.
+const OTHERS: usize = 10;
+
+/// The endpoints to break: all, or [`BROKEN`] of them.
+pub(super) fn sample(seen: &[Arc<Exchange>]) -> Vec<usize> {
+    let most = seen.len().min(BROKEN);
+    (0..most).map(|i| i * seen.len() / most).collect()
+}
+
+/// The name of a sabotage at one endpoint.
+pub(super) fn at_endpoint(name: String, seen: &[Arc<Exchange>], i: usize) -> String {
+    let path = &seen[i].path;
+    match seen.len() {
+        1 => name,
+        ..=BROKEN => format!("{name} at {path}"),
+        all => format!("{name} at {path} (one of {BROKEN} tried of {all})"),
+    }
+}
+
+/// Lists that have lost their endpoints: what is left of the site is well.
+fn shrunk(seen: &[Arc<Exchange>]) -> Vec<Sabotage<Vec<Arc<Exchange>>>> {
+    let of = seen.first().and_then(|exchange| exchange.listed.as_ref()).map_or(0, |listed| listed.of);
+    let mut sabotages = Vec::new();
+    if of > 2 {
+        let story = "a generator stopped in the middle, or lost a section of the site: what it still lists is well";
+        sabotages.push(Sabotage::seen("half of the list", story, relisted(seen, of / 2)));
+    }
+    if of > 1 {
+        let story = "a build with an empty database lists the front page alone, and that is well";
+        sabotages.push(Sabotage::seen("a list of one", story, relisted(seen, 1)));
+    }
+    sabotages
+}
+
+/// The sweep as it would be if so many endpoints were listed.
+pub(super) fn relisted(seen: &[Arc<Exchange>], of: u64) -> Vec<Arc<Exchange>> {
+    let kept = seen.len().min(usize::try_from(of).unwrap_or(usize::MAX)).max(1);
+    let one = |exchange: &Arc<Exchange>| {
+        let listed = exchange.listed.clone().map(|listed| Listed { of, ..listed });
+        Arc::new(Exchange { listed, ..(**exchange).clone() })
+    };
+    seen.iter().take(kept).map(one).collect()
+}
+
 /// Benign changes: what differs between two good answers to the same request.
 pub(super) fn variations(seen: &[Arc<Exchange>]) -> Vec<Sabotage<Vec<Arc<Exchange>>>> {
+    let seen: &Vec<Arc<Exchange>> = &sample(seen).into_iter().map(|i| Arc::clone(&seen[i])).collect();
     let mut changes: Vec<(String, &'static str, Vec<Arc<Exchange>>)> = Vec::new();
     let each = |change: &dyn Fn(&Response) -> Option<Response>| -> Option<Vec<Arc<Exchange>>> {
         let mut changed = false;
@@ -248,9 +297,13 @@ fn same_origin(a: &str, b: &str) -> bool {
     }
 }
 
-/// The sweep with one answer replaced.
+/// The sweep with one answer replaced. The others are green and stay so: a longer sweep goes without them.
 pub(super) fn replaced(seen: &[Arc<Exchange>], i: usize, response: Response) -> Vec<Arc<Exchange>> {
+    let broken = Arc::new(Exchange { answer: Outcome::Seen(response), ..(*seen[i]).clone() });
+    if seen.len() > BROKEN {
+        return vec![broken];
+    }
     let mut all = seen.to_vec();
-    all[i] = Arc::new(Exchange { answer: Outcome::Seen(response), ..(*all[i]).clone() });
+    all[i] = broken;
     all
 }

@@ -11,7 +11,9 @@ use steadfast_core::world::World;
 use steadfast_probe::exchange::Exchange;
 use steadfast_probe::http::{Ask, Speak, ask};
 
+use super::listing::{self, Endpoint};
 use super::{HttpLook, HttpVersion};
+use crate::client_certificate::ClientCertificate;
 
 /// A header's value.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,6 +102,12 @@ impl Setting for HeaderText {
 /// Makes every request of the look, a few at a time, and keeps their order.
 pub(super) async fn observe(look: &HttpLook, world: &World) -> Outcome<Vec<Arc<Exchange>>> {
     let (method, paths) = look.requests();
+    if let Some(from) = &look.sweep_from {
+        return match listing::endpoints(look, from, world).await {
+            Ok(endpoints) => Outcome::Seen(sweep(look, world, method, endpoints).await),
+            Err(trouble) => trouble.into(),
+        };
+    }
     if look.sweep.is_none() {
         let path = paths.first().copied().unwrap_or_default();
         let exchange = one(look, world, method, path).await;
@@ -118,25 +126,74 @@ pub(super) async fn observe(look: &HttpLook, world: &World) -> Outcome<Vec<Arc<E
     Outcome::Seen(futures_util::future::join_all(requests).await)
 }
 
+/// The bodies of a sweep from a list take at most so many bytes together.
+const BODIES: usize = 256 << 20;
+
+async fn sweep(look: &HttpLook, world: &World, method: &str, endpoints: Vec<Endpoint>) -> Vec<Arc<Exchange>> {
+    let permits = tokio::sync::Semaphore::new(world.limits().per_sweep);
+    let share = BODIES / endpoints.len().max(1);
+    let requests = endpoints.into_iter().map(|endpoint| async {
+        // A semaphore that is never closed always grants.
+        let _permit = permits.acquire().await;
+        Arc::new(listed(look, world, method, endpoint, share).await)
+    });
+    futures_util::future::join_all(requests).await
+}
+
+async fn listed(look: &HttpLook, world: &World, method: &str, endpoint: Endpoint, share: usize) -> Exchange {
+    let listed = Some(endpoint.listed);
+    match endpoint.address {
+        Err((text, trouble)) => Exchange { answer: trouble.into(), listed, ..unasked(method, &text) },
+        Ok(url) => {
+            let path = match endpoint.credentials {
+                Credentials::Own => listing::path_of(&url),
+                Credentials::None => url.to_string(),
+            };
+            let asked = prepare(look, world, method, url, endpoint.credentials).and_then(|mut asked| {
+                for (name, value) in &endpoint.headers {
+                    set_header(&mut asked.headers, name, value)?;
+                }
+                asked.body_limit = asked.body_limit.min(share);
+                Ok(asked)
+            });
+            let exchange = Exchange { listed, ..unasked(method, &path) };
+            answered(look, world, exchange, asked, &endpoint.headers).await
+        }
+    }
+}
+
 async fn one(look: &HttpLook, world: &World, method: &str, path: &str) -> Exchange {
-    let mut exchange = Exchange {
+    let asked = address(look, world, path).and_then(|url| prepare(look, world, method, url, Credentials::Own));
+    answered(look, world, unasked(method, path), asked, &[]).await
+}
+
+fn unasked(method: &str, path: &str) -> Exchange {
+    Exchange {
         method: method.to_owned(),
         url: path.to_owned(),
         path: path.to_owned(),
         curl: String::new(),
         answer: Trouble::new(codes::LOCAL_TROUBLE, "not asked").into(),
-    };
-    let asked = match prepare(look, world, method, path) {
-        Ok(asked) => asked,
-        Err(trouble) => {
-            exchange.answer = trouble.into();
-            return exchange;
-        }
-    };
-    exchange.url = asked.url.to_string();
-    exchange.curl = curl(look, world, &asked, method);
-    exchange.answer = ask(world, &asked).await.into();
-    exchange
+        listed: None,
+    }
+}
+
+async fn answered(
+    look: &HttpLook,
+    world: &World,
+    exchange: Exchange,
+    asked: Result<Ask, Trouble>,
+    further: &[(String, String)],
+) -> Exchange {
+    match asked {
+        Err(trouble) => Exchange { answer: trouble.into(), ..exchange },
+        Ok(asked) => Exchange {
+            url: asked.url.to_string(),
+            curl: curl(look, world, &asked, &exchange.method, further),
+            answer: ask(world, &asked).await.into(),
+            ..exchange
+        },
+    }
 }
 
 /// Whether it is a URL of its own; one that stands in a path or a query does not count.
@@ -145,8 +202,17 @@ pub(super) fn is_absolute(path: &str) -> bool {
         .is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-fn prepare(look: &HttpLook, world: &World, method: &str, path: &str) -> Result<Ask, Trouble> {
-    let unusable = |what: String| Trouble::new(codes::LOCAL_TROUBLE, what);
+/// Whose credentials a request carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Credentials {
+    /// Those of the look.
+    Own,
+    /// None: it goes to somebody whom a document named.
+    None,
+}
+
+/// The URL of a path or URL of the look.
+pub(super) fn address(look: &HttpLook, world: &World, path: &str) -> Result<url::Url, Trouble> {
     let written = match &look.base_url {
         Some(base) if !is_absolute(path) => {
             let base = world.address(base)?;
@@ -155,23 +221,41 @@ fn prepare(look: &HttpLook, world: &World, method: &str, path: &str) -> Result<A
         }
         Some(_) | None => path.to_owned(),
     };
-    let mut url = url::Url::parse(&written).map_err(|why| unusable(format!("`{written}` is no URL: {why}")))?;
+    let url = url::Url::parse(&written).map_err(|why| unusable(format!("`{written}` is no URL: {why}")))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(unusable(format!("`{}` is not http or https", url.scheme())));
     }
-    for (name, text) in &look.query {
+    Ok(url)
+}
+
+fn unusable(what: String) -> Trouble {
+    Trouble::new(codes::LOCAL_TROUBLE, what)
+}
+
+fn set_header(headers: &mut http::HeaderMap, name: &str, value: &str) -> Result<(), Trouble> {
+    let name = http::HeaderName::try_from(name).map_err(|why| unusable(format!("header `{name}`: {why}")))?;
+    let mut value = http::HeaderValue::try_from(value)
+        .map_err(|_| unusable(format!("the value of header `{name}` holds a character that no header may have")))?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}
+
+/// The request for a URL, with all that the look adds to it.
+pub(super) fn prepare(
+    look: &HttpLook,
+    world: &World,
+    method: &str,
+    mut url: url::Url,
+    credentials: Credentials,
+) -> Result<Ask, Trouble> {
+    let own = credentials == Credentials::Own;
+    for (name, text) in look.query.iter().filter(|(_, text)| own || matches!(text, Text::Literal(_))) {
         let value = world.text(text)?;
         url.query_pairs_mut().append_pair(name, value.expose());
     }
     let mut headers = http::HeaderMap::new();
-    let mut set = |name: &str, value: &str| -> Result<(), Trouble> {
-        let name = http::HeaderName::try_from(name).map_err(|why| unusable(format!("header `{name}`: {why}")))?;
-        let mut value = http::HeaderValue::try_from(value)
-            .map_err(|_| unusable(format!("the value of header `{name}` holds a character that no header may have")))?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-        Ok(())
-    };
+    let mut set = |name: &str, value: &str| set_header(&mut headers, name, value);
     if !url.username().is_empty() || url.password().is_some() {
         let pair = format!("{}:{}", url.username(), url.password().unwrap_or_default());
         set("authorization", &format!("Basic {}", steadfast_probe::body::encode(pair.as_bytes())))?;
@@ -193,7 +277,8 @@ fn prepare(look: &HttpLook, world: &World, method: &str, path: &str) -> Result<A
     if let Some(text) = &look.body {
         body = world.text(text)?.expose().to_owned().into();
     }
-    for (name, text) in &look.headers {
+    let public = |text: &HeaderText| matches!(text, HeaderText::Plain(Text::Literal(_)));
+    for (name, text) in look.headers.iter().filter(|(_, text)| own || public(text)) {
         set(name, text.value(world)?.expose())?;
     }
     let method = http::Method::try_from(method).map_err(|why| unusable(format!("method `{method}`: {why}")))?;
@@ -213,11 +298,16 @@ fn prepare(look: &HttpLook, world: &World, method: &str, path: &str) -> Result<A
         body_limit: usize::try_from(look.body_limit.0).unwrap_or(usize::MAX / 2),
         keep_alive: look.keep_alive,
         compressed: look.compressed,
+        proxy: look.proxy.as_ref().map(|proxy| proxy.read_in(world)).transpose()?,
+        identity: match &look.client_certificate {
+            Some(certificate) if own => Some(certificate.read_in(world)?),
+            Some(_) | None => None,
+        },
     })
 }
 
 /// A curl command that asks the same. Secrets stand as `$NAME`, so that it can be shown and pasted.
-fn curl(look: &HttpLook, world: &World, ask: &Ask, method: &str) -> String {
+fn curl(look: &HttpLook, world: &World, ask: &Ask, method: &str, further: &[(String, String)]) -> String {
     let mut line = vec!["curl -sS -i".to_owned()];
     match method {
         "GET" => {}
@@ -236,10 +326,18 @@ fn curl(look: &HttpLook, world: &World, ask: &Ask, method: &str) -> String {
         line.push("--compressed".into());
     }
     line.extend(look.roots.iter().map(|roots| format!("--cacert {}", quoted(roots))));
+    if ask.identity.is_some() {
+        line.extend(look.client_certificate.iter().map(ClientCertificate::curl));
+    }
+    for (address, credentials) in look.proxy.iter().map(|proxy| proxy.curl()) {
+        line.push(format!("--proxy {}", expanded(&address)));
+        line.extend(credentials.map(|pair| format!("--proxy-user {}", expanded(&pair))));
+    }
     line.extend(look.connect_to.iter().map(|rule| format!("--connect-to {}", quoted(rule.source()))));
-    line.extend(
-        look.headers.iter().map(|(name, text)| format!("-H {}", expanded(&format!("{name}: {}", text.shell())))),
-    );
+    // One that goes without our credentials lacks their headers.
+    let headers = look.headers.iter().filter(|(name, _)| ask.headers.contains_key(name.as_str()));
+    line.extend(headers.map(|(name, text)| format!("-H {}", expanded(&format!("{name}: {}", text.shell())))));
+    line.extend(further.iter().map(|(name, value)| format!("-H {}", quoted(&format!("{name}: {value}")))));
     if let Some(value) = &look.json {
         line.push(format!("--json {}", quoted(&value.0.to_string())));
     }
@@ -251,7 +349,12 @@ fn curl(look: &HttpLook, world: &World, ask: &Ask, method: &str) -> String {
     line.extend(look.body.iter().map(|text| format!("--data-binary {}", expanded(&text.shell()))));
     let mut url = ask.url.clone();
     if !look.query.is_empty() {
+        // curl appends them to what the address has of its own.
+        let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         url.set_query(None);
+        if let Some(own @ [_, ..]) = pairs.get(..pairs.len().saturating_sub(look.query.len())) {
+            url.query_pairs_mut().extend_pairs(own);
+        }
         line.push("-G".into());
         line.extend(
             look.query
