@@ -66,14 +66,18 @@ impl Document {
     }
 }
 
-/// Spaces in the place of the checks, so that everything else keeps its place.
+/// Spaces in the place of the checks, so that everything else keeps its place; nothing for those at the end.
 fn without(text: &str, checks: &[Range<usize>]) -> String {
-    let mut rest = String::with_capacity(text.len());
-    for check in checks {
-        rest.push_str(&text[rest.len()..check.start]);
-        rest.extend(std::iter::repeat_n(' ', check.len()));
+    let mut rest = String::new();
+    let mut after = 0;
+    for check in checks.iter().chain([&(text.len()..text.len())]) {
+        let between = &text[after..check.start];
+        if !between.is_empty() {
+            rest.extend(std::iter::repeat_n(' ', after - rest.len()));
+            rest.push_str(between);
+        }
+        after = check.end;
     }
-    rest.push_str(&text[rest.len()..]);
     rest
 }
 
@@ -165,12 +169,9 @@ mod tests {
         let mut checks = Vec::new();
         let take = |node: &Node| match &node.raw {
             Raw::List(items) => checks.extend(items.clone()),
-            Raw::Text(_)
-            | Raw::Integer(_)
-            | Raw::Float(_)
-            | Raw::Boolean(_)
-            | Raw::Datetime(_)
-            | Raw::Table(_) => checks.push(node.clone()),
+            Raw::Text(_) | Raw::Integer(_) | Raw::Float(_) | Raw::Boolean(_) | Raw::Datetime(_) | Raw::Table(_) => {
+                checks.push(node.clone())
+            }
         };
         document.checks(text, take)?;
         let sound = syntax.with(Problems::default(), |_| text).is_empty();
@@ -191,7 +192,10 @@ mod tests {
     fn every_check_is_read_apart_with_the_tables_below_it() {
         assert_eq!(check(""), Some(0));
         assert_eq!(check("[project]\nname = \"shop\"\n[[check]]\nid = \"a\"\n[check.http]\nurl = \"u\"\n"), Some(1));
-        assert_eq!(check("[[check]]\nid = 1\n[check.a.b]\nc = 2\n[[check.d]]\n[ targets ]\nx = 3\n[[ check ]]"), Some(2));
+        assert_eq!(
+            check("[[check]]\nid = 1\n[check.a.b]\nc = 2\n[[check.d]]\n[ targets ]\nx = 3\n[[ check ]]"),
+            Some(2)
+        );
         assert_eq!(check("[[check]]\r\nid = 1\r\n\r\n# [[check]]\r\n[[check]] # and\r\nid = 2\r\n"), Some(2));
         assert_eq!(check("[defaults.http]\nx = 1\n[[check]]\n[gate.watch]\n[[check]]"), Some(2));
     }
@@ -213,7 +217,8 @@ mod tests {
 
     #[test]
     fn an_error_anywhere_is_left_to_the_reading_as_a_whole() {
-        for text in ["[[check]]\nid = \n", "[[check]]\n[check]\n", "[[check]]\na = 1\na = 2\n[[check]]\n", "[[check\n"] {
+        for text in ["[[check]]\nid = \n", "[[check]]\n[check]\n", "[[check]]\na = 1\na = 2\n[[check]]\n", "[[check\n"]
+        {
             assert_eq!(check(text), None, "{text}");
         }
         assert_eq!(check("[a]\n[[check]]\n[a]\n"), None, "one table in two places");

@@ -119,7 +119,7 @@ fn read(
 
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let root = absolute.parent().unwrap_or(Path::new("/")).to_owned();
-    Some(Project { name, root, file: absolute, targets: targets.read, gates, ledger, checks: checks.read })
+    Some(Project { name, root, file: absolute, targets: targets.read, gates, ledger, checks: checks.into_read() })
 }
 
 /// Keys that only the root file may have.
