@@ -3,6 +3,7 @@
 mod audit;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod postgres;
 mod prepared;
 mod projections;
 pub mod sqlite;

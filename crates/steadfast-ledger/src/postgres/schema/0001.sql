@@ -1,6 +1,6 @@
 -- What is true of the whole: which migrations were applied.
 CREATE TABLE steadfast.about (
-    only    boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single  boolean PRIMARY KEY DEFAULT true CHECK (single),
     product text    NOT NULL DEFAULT 'steadfast ledger',
     version integer NOT NULL
 );
@@ -20,9 +20,9 @@ CREATE INDEX record_check ON steadfast.record (check_id, seq) WHERE check_id IS 
 
 -- The end of the chain. Whoever appends locks this row first, so that the chain cannot fork.
 CREATE TABLE steadfast.head (
-    only  boolean PRIMARY KEY DEFAULT true CHECK (only),
-    seq   bigint NOT NULL,
-    chain bytea  NOT NULL CHECK (octet_length(chain) = 32)
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    seq    bigint NOT NULL,
+    chain  bytea  NOT NULL CHECK (octet_length(chain) = 32)
 );
 INSERT INTO steadfast.head (seq, chain) VALUES (0, decode(repeat('00', 32), 'hex'));
 
