@@ -53,8 +53,7 @@ pub(super) async fn make(session: &mut Session) -> Result<(), Refusal> {
     for migration in MIGRATIONS.iter().skip(done.unsigned_abs() as usize) {
         session.batch(migration).await?;
     }
-    let set =
-        "INSERT INTO steadfast.about (version) VALUES ($1) ON CONFLICT (single) DO UPDATE SET version = excluded.version";
+    let set = "INSERT INTO steadfast.about (version) VALUES ($1) ON CONFLICT (single) DO UPDATE SET version = excluded.version";
     session.execute(set, &[&LATEST]).await?;
     session.commit().await
 }
