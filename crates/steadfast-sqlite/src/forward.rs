@@ -113,6 +113,7 @@ impl Forward<'_> {
             tick(done as u32);
             self.keep_to_rate(state);
         }
+        worker.settle(&self.common);
         Ok(worker.share)
     }
 

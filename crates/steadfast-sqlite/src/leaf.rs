@@ -2,14 +2,16 @@
 
 use std::cmp::Ordering;
 
-use crate::collation;
+use crate::collation::{self, Collation};
+use crate::entry_hash::Whose;
+use crate::entry_record::{self, Piece, Sources};
 use crate::finding::{Code, Finding};
 use crate::header::Encoding;
 use crate::interior_pages::{InteriorPages, Recent, Separator};
 use crate::page::{Cell, Page, PageFault, PageKind};
 use crate::record::{self, Field, Value};
-use crate::row::{Place, hash, with_values};
-use crate::schema::{KeyOrder, Role, TreeId};
+use crate::row::Place;
+use crate::schema::{Default as Missing, KeyOrder, Role, TreeId};
 use crate::source::ReadFault;
 use crate::worker::{Common, GatherFault, KeyBuffer, Worker, describe_record_fault};
 
@@ -75,10 +77,10 @@ impl Worker {
         let low = rowid_bound(bounds.low, bounds.interiors, &mut self.recent, common)?;
         let high = rowid_bound(bounds.high, bounds.interiors, &mut self.recent, common)?;
         let mut previous = low;
-        let (mut bytes, mut whole) = (0, true);
+        let mut seen = Seen::default();
         self.coverage.start(geometry);
         for index in 0..page.cells {
-            let Some(cell) = self.cell(common, tree, number, page, index, &mut bytes, &mut whole) else { continue };
+            let Some(cell) = self.cell(common, tree, number, page, index, &mut seen) else { continue };
             let is_ascending = previous.is_none_or(|previous| cell.rowid > previous);
             let is_within = high.is_none_or(|high| cell.rowid <= high);
             let is_in_place = is_ascending && is_within;
@@ -95,7 +97,7 @@ impl Worker {
             let place = Place { tree, page: number, rowid: Some(cell.rowid) };
             self.row(common, place, &cell).or_else(chain_is_told)?;
         }
-        self.finish_page(common, tree, number, page, bytes, whole);
+        self.finish_page(common, tree, number, page, &seen);
         Ok(())
     }
 
@@ -114,12 +116,12 @@ impl Worker {
         let encoding = common.plan.schema.encoding;
         let mut keys = std::mem::take(&mut self.keys);
         let mut previous: Option<Option<&[u8]>> = None;
-        let (mut bytes, mut whole) = (0, true);
+        let mut seen = Seen::default();
         let mut last: Option<(usize, Option<&[u8]>, u32)> = None;
         self.coverage.start(geometry);
         let mut outcome = Ok(());
         for index in 0..page.cells {
-            let Some(cell) = self.cell(common, tree, number, page, index, &mut bytes, &mut whole) else { continue };
+            let Some(cell) = self.cell(common, tree, number, page, index, &mut seen) else { continue };
             if !common.plan.content && !orders {
                 continue;
             }
@@ -174,13 +176,12 @@ impl Worker {
         }
         self.keys = keys;
         outcome?;
-        self.finish_page(common, tree, number, page, bytes, whole);
+        self.finish_page(common, tree, number, page, &seen);
         Ok(())
     }
 
     /// Reads a cell, marks its bytes, counts it and notes its chain.
-    #[inline]
-    #[expect(clippy::too_many_arguments, reason = "the inner step of two loops")]
+    #[inline(always)]
     fn cell<'p>(
         &mut self,
         common: &Common<'_>,
@@ -188,14 +189,13 @@ impl Worker {
         number: u32,
         page: &Page<'p>,
         index: u32,
-        bytes: &mut u32,
-        whole: &mut bool,
+        seen: &mut Seen,
     ) -> Option<Cell<'p>> {
         let geometry = &common.source.geometry;
         let cell = match page.cell(index, geometry) {
             Ok(cell) => cell,
             Err(fault) => {
-                *whole = false;
+                seen.is_broken = true;
                 self.page_fault(common, tree, number, fault);
                 return None;
             }
@@ -204,42 +204,39 @@ impl Worker {
             return Some(cell);
         }
         if let Err(fault) = self.coverage.mark(cell.offset, cell.size)
-            && *whole
+            && !seen.is_broken
             && !common.planted.coverage_off()
         {
-            *whole = false;
+            seen.is_broken = true;
             self.page_fault(common, tree, number, fault);
         }
-        *bytes += cell.size;
-        let tally = &mut self.share.tallies[tree as usize];
-        tally.entries += 1;
-        tally.payload += cell.payload;
-        self.chain(geometry, tree, number, &cell);
+        seen.bytes += cell.size;
+        seen.cells += 1;
+        seen.payload += cell.payload;
+        if (cell.local.len() as u64) < cell.payload {
+            self.chain(geometry, tree, number, &cell);
+        }
         Some(cell)
     }
 
-    fn finish_page(
-        &mut self,
-        common: &Common<'_>,
-        tree: TreeId,
-        number: u32,
-        page: &Page<'_>,
-        bytes: u32,
-        whole: bool,
-    ) {
+    fn finish_page(&mut self, common: &Common<'_>, tree: TreeId, number: u32, page: &Page<'_>, seen: &Seen) {
         if common.seek.is_some() {
             return;
         }
-        if whole && let Err(fault) = page.cover(&mut self.coverage, &common.source.geometry, bytes) {
+        let tally = &mut self.share.tallies[tree as usize];
+        tally.entries += seen.cells;
+        tally.payload += seen.payload;
+        if seen.is_broken {
+            return;
+        }
+        if let Err(fault) = page.cover(&mut self.coverage, &common.source.geometry, seen.bytes) {
             let is_let_be = common.planted.coverage_off() && !matches!(fault, PageFault::Freeblock(_));
             if !is_let_be {
                 self.page_fault(common, tree, number, fault);
             }
             return;
         }
-        if whole {
-            self.share.tallies[tree as usize].free += u64::from(page.free_bytes());
-        }
+        self.share.tallies[tree as usize].free += u64::from(page.free_bytes());
     }
 
     /// Reads the record of a key: `Some(Some(local))` if it lies on the page, `Some(None)` if it is in `key.owned`.
@@ -315,17 +312,29 @@ impl Worker {
         if !kind.is_leaf() && common.planted.interior_entries_forgotten() {
             return Ok(());
         }
-        let value = |at: usize| key.fields[at].value(record).unwrap_or(Value::Null);
-        let hash = with_values(key.fields.len(), value, |values| hash(common, tree, values));
         let order = common.plan.schema.trees[tree as usize].order.as_ref();
         let rowid = order.filter(|order| order.ends_in_rowid).and_then(|_| rowid_of(&key.fields, record));
-        let place = Place { tree, page: number, rowid };
-        match common.seek {
-            None => {
-                self.share.entries[sketch] += 1;
-                self.share.sketches[sketch].entry(hash, place.locator());
-            }
-            Some(seek) => seek.entry(&mut self.sought, tree, hash, &place),
+        let whose = Whose {
+            tree,
+            sketch: sketch as u32,
+            page: number,
+            is_row: false,
+            locator: rowid.map_or(0, |rowid| rowid as u64),
+        };
+        let Worker { waiting, share, sought, pieces, .. } = self;
+        let mut take = |whose: &Whose, hash| common.take(share, sought, whose, hash);
+        let header = record::header_length(record).unwrap_or(0);
+        let forgotten = usize::from(common.planted.hash_forgets_a_column());
+        if forgotten == 0 && entry_record::is_in_form(&key.fields, header, record) {
+            // On the page the record is followed by what else there is, which spares the copy its end.
+            let rest = if cell.local.len() == record.len() { cell.rest } else { record };
+            waiting.stored(common.hash, whose, rest, record.len(), &mut take);
+        } else {
+            pieces.clear();
+            pieces.extend(key.fields[forgotten..].iter().map(|field| Piece::field(field, record, record, false)));
+            let sources = Sources { record, default_of: &|_| &Missing::Null };
+            let order: Vec<u16> = (0..pieces.len() as u16).collect();
+            waiting.pieces(common.hash, whose, pieces, &order, &sources, &mut take);
         }
         Ok(())
     }
@@ -398,6 +407,17 @@ impl Worker {
     }
 }
 
+/// What the cells of a page came to.
+#[derive(Debug, Default)]
+struct Seen {
+    cells: u64,
+    /// Of the page.
+    bytes: u32,
+    payload: u64,
+    /// Whether a fault of their extents has been told.
+    is_broken: bool,
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Side {
     Low,
@@ -415,14 +435,33 @@ pub(crate) struct Key<'a> {
 pub(crate) fn compare(left: &Key<'_>, right: &Key<'_>, order: &KeyOrder, encoding: Encoding) -> (Ordering, usize) {
     for (at, column) in order.columns.iter().enumerate() {
         let (Some(l), Some(r)) = (left.fields.get(at), right.fields.get(at)) else { return (Ordering::Equal, at) };
-        let l = l.value(left.bytes).unwrap_or(Value::Null);
-        let r = r.value(right.bytes).unwrap_or(Value::Null);
-        let ordering = collation::compare(&l, &r, &column.collation, encoding);
+        let ordering = match same_class(l, left.bytes, r, right.bytes, &column.collation) {
+            Some(ordering) => ordering,
+            None => {
+                let l = l.value(left.bytes).unwrap_or(Value::Null);
+                let r = r.value(right.bytes).unwrap_or(Value::Null);
+                collation::compare(&l, &r, &column.collation, encoding)
+            }
+        };
         if ordering != Ordering::Equal {
             return (if column.descending { ordering.reverse() } else { ordering }, at);
         }
     }
     (Ordering::Equal, order.columns.len())
+}
+
+/// The usual pairs, which need no value made of them: integers, and bytes that are compared as bytes.
+#[inline(always)]
+fn same_class(left: &Field, l: &[u8], right: &Field, r: &[u8], collation: &Collation) -> Option<Ordering> {
+    let is_integer = |field: &Field| matches!(field.serial, 1..=6);
+    if is_integer(left) && is_integer(right) {
+        return Some(left.integer(l)?.cmp(&right.integer(r)?));
+    }
+    let are_bytes = left.serial >= 12 && right.serial >= 12 && (left.serial ^ right.serial) & 1 == 0;
+    if are_bytes && (left.serial & 1 == 0 || *collation == Collation::Binary) {
+        return Some(collation::bytes(left.bytes(l)?, right.bytes(r)?));
+    }
+    None
 }
 
 /// The key's values for people.

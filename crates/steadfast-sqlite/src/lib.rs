@@ -7,6 +7,7 @@
 mod collation;
 mod counterpart;
 mod entry_hash;
+mod entry_record;
 mod error;
 mod finding;
 mod forward;
@@ -34,7 +35,6 @@ mod registry;
 mod resume;
 mod row;
 mod schema;
-mod siphash;
 mod sketch;
 mod source;
 mod stamp;

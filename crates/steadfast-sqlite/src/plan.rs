@@ -22,6 +22,8 @@ pub(crate) struct Plan {
 pub(crate) struct RowPlan {
     /// Fields that are judged: field number and column.
     pub(crate) judged: Vec<(usize, usize)>,
+    /// What the indexes ask for, each once.
+    pub(crate) sources: Vec<From>,
     pub(crate) indexes: Vec<IndexPlan>,
 }
 
@@ -29,7 +31,20 @@ pub(crate) struct RowPlan {
 pub(crate) struct IndexPlan {
     pub(crate) tree: TreeId,
     pub(crate) sketch: usize,
-    pub(crate) from: Vec<From>,
+    /// Its columns, as places among the table's sources.
+    pub(crate) order: Vec<u16>,
+}
+
+impl RowPlan {
+    /// The place of a source, which is added if it is new. A table has at most 32,767 columns.
+    fn place(&mut self, from: From) -> u16 {
+        let known = self.sources.iter().position(|source| *source == from);
+        let place = known.unwrap_or_else(|| {
+            self.sources.push(from);
+            self.sources.len() - 1
+        });
+        place as u16
+    }
 }
 
 impl Plan {
@@ -55,7 +70,8 @@ impl Plan {
             }
             for index in table.indexes.iter().filter(|index| content && index.native) {
                 sketch_of[index.tree as usize] = Some(sketches);
-                plan.indexes.push(IndexPlan { tree: index.tree, sketch: sketches, from: index.from.clone() });
+                let order = index.from.iter().map(|from| plan.place(*from)).collect();
+                plan.indexes.push(IndexPlan { tree: index.tree, sketch: sketches, order });
                 sketches += 1;
             }
             rows.push(plan);
