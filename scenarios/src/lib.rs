@@ -6,4 +6,5 @@ pub mod misbehaving;
 pub mod nginx;
 pub mod patience;
 pub mod ports;
+pub mod postgres;
 pub mod steadfast;

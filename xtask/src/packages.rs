@@ -31,6 +31,11 @@ pub(crate) const PACKAGES: &[Package] = &[
         sign: Sign::Program("curl"),
         reason: "the copyable curl lines of findings are run and compared",
     },
+    Package {
+        name: "dovecot-imapd",
+        sign: Sign::Program("dovecot"),
+        reason: "an IMAP server for the tls kind, which offers STARTTLS",
+    },
     Package { name: "libxml2-utils", sign: Sign::Program("xmllint"), reason: "holds the junit report to its schema" },
     Package {
         name: "nginx",
