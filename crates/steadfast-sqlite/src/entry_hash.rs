@@ -247,6 +247,7 @@ fn xor(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> [u8; BLOCK] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entry_record::tests::pieces_of;
     use crate::schema::Default as Missing;
     use proptest::prelude::*;
 
@@ -259,8 +260,7 @@ mod tests {
         let mut found = vec![0; entries.len()];
         let mut take = |whose: &Whose, hash: u128| found[whose.locator as usize] = hash;
         for (number, values) in entries.iter().enumerate() {
-            let pieces: Vec<Piece> =
-                values.iter().zip(0..).map(|(value, at)| Piece::missing(value, at, false)).collect();
+            let pieces = pieces_of(values);
             let order: Vec<u16> = (0..pieces.len() as u16).collect();
             let default_of = |column: u32| &values[column as usize];
             let sources = Sources { record: &[], default_of: &default_of };
@@ -331,7 +331,7 @@ mod tests {
             let (mut plain, mut stored) = (Vec::new(), vec![0; entries.len()]);
             let mut take = |whose: &Whose, hash: u128| stored[whose.locator as usize] = hash;
             for (number, values) in entries.iter().enumerate() {
-                let pieces: Vec<Piece> = values.iter().zip(0..).map(|(value, at)| Piece::missing(value, at, false)).collect();
+                let pieces = pieces_of(values);
                 let mut record = Vec::new();
                 let default_of = |column: u32| &values[column as usize];
                 entry_record::write(pieces.iter(), &Sources { record: &[], default_of: &default_of }, &mut record);

@@ -43,76 +43,83 @@ pub(crate) struct Sources<'a> {
 
 impl Piece {
     /// NULL, or a NaN.
-    pub(crate) const NULL: Piece = Piece::of_integer_type(0);
+    pub(crate) const NULL: Piece = Piece { head: [0; HEAD], serial: 0, len: 0, origin: Origin::Record(0) };
 
-    /// An integer.
-    #[inline]
-    pub(crate) fn integer(value: i64) -> Piece {
-        let mut piece = Piece::of_integer_type(serial_of(value));
-        let left = match piece.len {
-            0 => 0,
-            len => (value as u64) << (64 - 8 * len),
-        };
-        piece.head[..8].copy_from_slice(&left.to_be_bytes());
-        piece
+    // Pieces are filled where they stand: one that is made elsewhere and moved is read back before it is written, for
+    // which the processor waits.
+
+    /// Becomes an integer.
+    #[inline(always)]
+    pub(crate) fn set_integer(&mut self, value: i64) {
+        const LENGTHS: [u8; 10] = [0, 1, 2, 3, 4, 6, 8, 8, 0, 0];
+        let serial = serial_of(value);
+        let len = u32::from(LENGTHS[serial as usize]);
+        // The two shifts are one of 64 to none.
+        self.set_number(serial, len, (value as u64) << (32 - 4 * len) << (32 - 4 * len));
     }
 
-    const fn of_integer_type(serial: u32) -> Piece {
-        const LENGTHS: [u32; 10] = [0, 1, 2, 3, 4, 6, 8, 8, 0, 0];
-        Piece { head: [0; HEAD], serial, len: LENGTHS[serial as usize], origin: Origin::Record(0) }
+    #[inline(always)]
+    fn set_number(&mut self, serial: u32, len: u32, first: u64) {
+        self.head = u128::from(first.to_be()).to_le_bytes();
+        (self.serial, self.len) = (serial, len);
     }
 
-    /// A real, which goes in as an integer if it is one.
-    fn real(value: f64) -> Piece {
+    /// Becomes a real, which goes in as an integer if it is one.
+    fn set_real(&mut self, value: f64) {
         if value.is_nan() {
-            return Piece::NULL;
+            self.set_number(0, 0, 0);
+        } else if let Some(integer) = whole(value) {
+            self.set_integer(integer);
+        } else {
+            self.set_number(7, 8, value.to_bits());
         }
-        if let Some(integer) = whole(value) {
-            return Piece::integer(integer);
-        }
-        let mut piece = Piece::of_integer_type(7);
-        piece.head[..8].copy_from_slice(&value.to_bits().to_be_bytes());
-        piece
     }
 
-    /// A stored field; in a column of REAL affinity an integer stands for a real. `rest` is the record from its start, and
-    /// may go on behind its end.
-    #[inline]
-    pub(crate) fn field(field: &Field, record: &[u8], rest: &[u8], is_real: bool) -> Piece {
+    /// Becomes a stored field; in a column of REAL affinity an integer stands for a real. `rest` is the record from its
+    /// start, and may go on behind its end.
+    #[inline(always)]
+    pub(crate) fn set_field(&mut self, field: &Field, record: &[u8], rest: &[u8], is_real: bool) {
         match field.serial {
-            0 | 10 | 11 => Piece::NULL,
+            0 | 10 | 11 => self.set_number(0, 0, 0),
             1..=6 | 8 | 9 => {
                 let value = match field.serial {
                     8 => 0,
                     9 => 1,
                     _ => field.integer(record).unwrap_or(0),
                 };
-                if is_real { Piece::real(value as f64) } else { Piece::integer(value) }
+                if is_real { self.set_real(value as f64) } else { self.set_integer(value) }
             }
-            7 => field.real(record).map_or(Piece::NULL, Piece::real),
+            7 => self.set_real(field.real(record).unwrap_or(f64::NAN)),
             serial => {
-                let head = head_of(rest, field.start as usize, field.len as usize);
-                Piece { head, serial, len: field.len, origin: Origin::Record(field.start) }
+                self.head = head_of(rest, field.start as usize, field.len as usize);
+                (self.serial, self.len, self.origin) = (serial, field.len, Origin::Record(field.start));
             }
         }
     }
 
-    /// What a record that is too short has in a column.
-    pub(crate) fn missing(value: &Missing, column: u32, is_real: bool) -> Piece {
+    /// Becomes what a record that is too short has in a column.
+    pub(crate) fn set_missing(&mut self, value: &Missing, column: u32, is_real: bool) {
         match value.value() {
-            Value::Null => Piece::NULL,
-            Value::Integer(value) if is_real => Piece::real(value as f64),
-            Value::Integer(value) => Piece::integer(value),
-            Value::Real(value) => Piece::real(value),
-            Value::Text(bytes) => Piece::bytes(bytes, 13, column),
-            Value::Blob(bytes) => Piece::bytes(bytes, 12, column),
+            Value::Null => self.set_number(0, 0, 0),
+            Value::Integer(value) if is_real => self.set_real(value as f64),
+            Value::Integer(value) => self.set_integer(value),
+            Value::Real(value) => self.set_real(value),
+            Value::Text(bytes) => self.set_bytes(bytes, 13, column),
+            Value::Blob(bytes) => self.set_bytes(bytes, 12, column),
         }
     }
 
-    fn bytes(bytes: &[u8], class: u32, column: u32) -> Piece {
+    fn set_bytes(&mut self, bytes: &[u8], class: u32, column: u32) {
         let len = bytes.len() as u32;
-        let head = head_of(bytes, 0, bytes.len());
-        Piece { head, serial: class + 2 * len, len, origin: Origin::Default(column) }
+        self.head = head_of(bytes, 0, bytes.len());
+        (self.serial, self.len, self.origin) = (class + 2 * len, len, Origin::Default(column));
+    }
+
+    /// A stored field, as [`Piece::set_field`].
+    pub(crate) fn field(field: &Field, record: &[u8]) -> Piece {
+        let mut piece = Piece::NULL;
+        piece.set_field(field, record, record, false);
+        piece
     }
 
     /// The bytes, if they are more than the head.
@@ -147,15 +154,45 @@ pub(crate) fn write<'p>(pieces: impl Iterator<Item = &'p Piece> + Clone, sources
 /// Whether a stored record, whose header says that it has `header` bytes, is in the one form.
 #[inline]
 pub(crate) fn is_in_form(fields: &[Field], header: u64, record: &[u8]) -> bool {
+    is_short(fields, header) && fields.iter().filter_map(Width::of).all(|width| width.is_least(record))
+}
+
+/// Whether a header of `header` bytes is the shortest with these types.
+#[inline]
+pub(crate) fn is_short(fields: &[Field], header: u64) -> bool {
     // No type is shorter than it can be, so a header of the least length has only such types.
-    let is_short = header == 1 + fields.len() as u64 && header < 128
-        || header == header_length(fields.iter().map(|field| field.serial));
-    is_short
-        && fields.iter().all(|field| match field.serial {
-            1..=6 => field.integer(record).is_some_and(|value| serial_of(value) == field.serial),
-            7 => field.real(record).is_some_and(|value| !value.is_nan() && whole(value).is_none()),
-            _ => true,
-        })
+    header == 1 + fields.len() as u64 && header < 128
+        || header == header_length(fields.iter().map(|field| field.serial))
+}
+
+/// A number whose serial type may be another than the one of its value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Width {
+    field: Field,
+    /// Half of what a narrower integer can be, and the bits that it has beside its sign.
+    bias: i64,
+    bits: u32,
+}
+
+impl Width {
+    /// Of a field that is such a number.
+    #[inline(always)]
+    pub(crate) fn of(field: &Field) -> Option<Width> {
+        // Of one byte only 0 and 1 can be had for less.
+        const BITS: [u32; 8] = [0, 0, 7, 15, 23, 31, 47, 0];
+        let bits = *BITS.get(field.serial as usize).filter(|_| field.serial > 0)?;
+        let bias = if field.serial == 1 { 0 } else { 1 << bits };
+        Some(Width { field: *field, bias, bits })
+    }
+
+    /// Whether the value asks for this type.
+    #[inline(always)]
+    pub(crate) fn is_least(&self, record: &[u8]) -> bool {
+        if self.field.serial == 7 {
+            return self.field.real(record).is_some_and(|value| !value.is_nan() && whole(value).is_none());
+        }
+        self.field.integer(record).is_some_and(|value| (value.wrapping_add(self.bias) >> self.bits) as u64 > 1)
+    }
 }
 
 /// The least bytes of a header with these types, its own length among them.
@@ -245,7 +282,7 @@ pub(crate) fn cut(chunk: [u8; HEAD], len: usize) -> [u8; HEAD] {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::record;
     use proptest::prelude::*;
@@ -262,8 +299,14 @@ mod tests {
         ]
     }
 
+    pub(crate) fn pieces_of(values: &[Missing]) -> Vec<Piece> {
+        let mut pieces = vec![Piece::NULL; values.len()];
+        pieces.iter_mut().zip(values).zip(0..).for_each(|((piece, value), at)| piece.set_missing(value, at, false));
+        pieces
+    }
+
     fn written(values: &[Missing]) -> Vec<u8> {
-        let pieces: Vec<Piece> = values.iter().zip(0..).map(|(value, at)| Piece::missing(value, at, false)).collect();
+        let pieces: Vec<Piece> = pieces_of(values);
         let mut out = Vec::new();
         let default_of = |column: u32| &values[column as usize];
         write(pieces.iter(), &Sources { record: &[], default_of: &default_of }, &mut out);
@@ -338,7 +381,7 @@ mod tests {
             prop_assert_eq!(record::parse(&bytes, bytes.len() as u64, &mut fields), Ok(()));
             let header = record::header_length(&bytes).unwrap();
             prop_assert!(is_in_form(&fields, header, &bytes));
-            let again: Vec<Piece> = fields.iter().map(|field| Piece::field(field, &bytes, &bytes, false)).collect();
+            let again: Vec<Piece> = fields.iter().map(|field| Piece::field(field, &bytes)).collect();
             let mut out = Vec::new();
             write(again.iter(), &Sources { record: &bytes, default_of: &|_| &Missing::Null }, &mut out);
             prop_assert_eq!(out, bytes);
@@ -353,7 +396,7 @@ mod tests {
             let stored = of_sqlite(&values);
             let mut fields = Vec::new();
             prop_assert_eq!(record::parse(&stored, stored.len() as u64, &mut fields), Ok(()));
-            let pieces: Vec<Piece> = fields.iter().map(|field| Piece::field(field, &stored, &stored, false)).collect();
+            let pieces: Vec<Piece> = fields.iter().map(|field| Piece::field(field, &stored)).collect();
             let mut out = Vec::new();
             write(pieces.iter(), &Sources { record: &stored, default_of: &|_| &Missing::Null }, &mut out);
             let mut with_rowid = values;
@@ -371,7 +414,7 @@ mod tests {
             record::parse(stored, stored.len() as u64, &mut fields).unwrap();
             assert!(!is_in_form(&fields, 2, stored));
             let mut out = Vec::new();
-            let pieces: Vec<Piece> = fields.iter().map(|field| Piece::field(field, stored, stored, false)).collect();
+            let pieces: Vec<Piece> = fields.iter().map(|field| Piece::field(field, stored)).collect();
             write(pieces.iter(), &Sources { record: stored, default_of: &|_| &Missing::Null }, &mut out);
             assert_eq!(out, one);
         }

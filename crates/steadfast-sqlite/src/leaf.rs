@@ -115,9 +115,12 @@ impl Worker {
         let orders = !common.planted.order_off() && common.seek.is_none() && order.unknown_collation().is_none();
         let encoding = common.plan.schema.encoding;
         let mut keys = std::mem::take(&mut self.keys);
+        // The key before: its record, if that lies on the page, and otherwise in its buffer, which is number `at`.
         let mut previous: Option<Option<&[u8]>> = None;
+        let mut previous_rest = [].as_slice();
+        let mut at = 0;
+        let mut last_index = None;
         let mut seen = Seen::default();
-        let mut last: Option<(usize, Option<&[u8]>, u32)> = None;
         self.coverage.start(geometry);
         let mut outcome = Ok(());
         for index in 0..page.cells {
@@ -125,52 +128,70 @@ impl Worker {
             if !common.plan.content && !orders {
                 continue;
             }
-            let now = index as usize % 2;
-            let [first, second] = &mut keys;
-            let (key, before) = if now == 0 { (first, &*second) } else { (second, &*first) };
-            let local = match self.key(common, tree, number, index, &cell, order, key) {
-                Ok(Some(local)) => local,
-                Ok(None) => {
-                    // What cannot be read has no place in the order.
-                    previous = None;
-                    last = None;
-                    continue;
+            let is_alike = matches!(previous, Some(Some(_))) && keys[at].shape.is_of(&cell);
+            let (local, key) = if is_alike {
+                let (local, key) = (Some(cell.local), &mut keys[at]);
+                if orders
+                    && let Some(Some(earlier)) = previous
+                    && !key
+                        .shape
+                        .compare(previous_rest, cell.rest, order)
+                        .is_some_and(|found| is_ascending(found, order))
+                {
+                    let [earlier, later] = [earlier, cell.local].map(|bytes| Key { fields: &key.shape.fields, bytes });
+                    self.in_order(common, tree, order, encoding, (earlier, later), number);
                 }
-                Err(stop) => {
-                    outcome = Err(stop);
-                    break;
-                }
-            };
-            let record = local.unwrap_or(&key.owned);
-            if orders {
-                match previous {
-                    Some(earlier) => {
-                        let earlier = Key { fields: &before.fields, bytes: earlier.unwrap_or(&before.owned) };
-                        let later = Key { fields: &key.fields, bytes: record };
-                        self.in_order(common, tree, order, encoding, (earlier, later), number);
+                (local, key)
+            } else {
+                let [first, second] = &mut keys;
+                let (key, before) = if at == 1 { (first, &*second) } else { (second, &*first) };
+                at = 1 - at;
+                let local = match self.key(common, tree, number, index, &cell, order, key) {
+                    Ok(Some(local)) => local,
+                    Ok(None) => {
+                        // What cannot be read has no place in the order.
+                        previous = None;
+                        last_index = None;
+                        continue;
                     }
-                    None if index == 0 => {
-                        if let Err(stop) = self.against(common, tree, bounds, Side::Low, key, record, number) {
-                            outcome = Err(stop);
-                            break;
+                    Err(stop) => {
+                        outcome = Err(stop);
+                        break;
+                    }
+                };
+                if orders {
+                    let record = local.unwrap_or(&key.owned);
+                    match previous {
+                        Some(earlier) => {
+                            let earlier = Key { fields: &before.shape.fields, bytes: earlier.unwrap_or(&before.owned) };
+                            let later = Key { fields: &key.shape.fields, bytes: record };
+                            self.in_order(common, tree, order, encoding, (earlier, later), number);
                         }
+                        None if index == 0 => {
+                            if let Err(stop) = self.against(common, tree, bounds, Side::Low, key, record, number) {
+                                outcome = Err(stop);
+                                break;
+                            }
+                        }
+                        None => {}
                     }
-                    None => {}
                 }
-            }
+                (local, key)
+            };
             previous = Some(local);
-            last = Some((now, local, index));
+            previous_rest = cell.rest;
+            last_index = Some(index);
             if common.plan.content
-                && let Err(stop) = self.content_of(common, tree, number, index, &cell, key, record, page.kind)
+                && let Err(stop) = self.content_of(common, tree, number, &cell, key, is_alike, local, page.kind)
             {
                 outcome = Err(stop);
                 break;
             }
         }
-        if let (Ok(()), Some((now, local, index)), true) = (&outcome, last, orders)
+        if let (Ok(()), Some(local), Some(index), true) = (&outcome, previous, last_index, orders)
             && index + 1 == page.cells
         {
-            let key = &keys[now];
+            let key = &keys[at];
             let record = local.unwrap_or(&key.owned);
             outcome = self.against(common, tree, bounds, Side::High, key, record, number);
         }
@@ -253,6 +274,7 @@ impl Worker {
         key: &mut KeyBuffer,
     ) -> Result<Option<Option<&'p [u8]>>, Stop> {
         let mut local = Some(cell.local);
+        key.shape.forget();
         if (cell.local.len() as u64) < cell.payload {
             match self.scratch.gather_key(common.source, cell, &mut key.owned) {
                 Ok(()) => local = None,
@@ -265,27 +287,30 @@ impl Worker {
             }
         }
         let bytes = local.unwrap_or(&key.owned);
-        if let Err(fault) = record::parse(bytes, cell.payload, &mut key.fields) {
+        if let Err(fault) = record::parse(bytes, cell.payload, &mut key.shape.fields) {
             self.share.findings.push(describe_record_fault(fault).on_page(number).in_tree(common.plan.name(tree)));
             return Ok(None);
         }
         let is_shaped = if order.ends_in_rowid {
-            key.fields.len() == order.fields
-                && key.fields.last().is_some_and(|field| matches!(field.serial, 1..=6 | 8 | 9))
+            key.shape.fields.len() == order.fields
+                && key.shape.fields.last().is_some_and(|field| matches!(field.serial, 1..=6 | 8 | 9))
         } else {
-            key.fields.len() >= order.columns.len()
+            key.shape.fields.len() >= order.columns.len()
                 && (matches!(common.plan.schema.trees[tree as usize].role, Role::KeyedRows)
-                    || key.fields.len() == order.fields)
+                    || key.shape.fields.len() == order.fields)
         };
         if !is_shaped {
             let rowid = if order.ends_in_rowid { ", the last one a rowid" } else { "" };
             let finding = Finding::new(
                 Code::EntryShape,
                 format!("{} fields{rowid}", order.fields),
-                format!("{} fields in cell {index}", key.fields.len()),
+                format!("{} fields in cell {index}", key.shape.fields.len()),
             );
             self.share.findings.push(finding.on_page(number).in_tree(common.plan.name(tree)));
             return Ok(None);
+        }
+        if local.is_some() {
+            key.shape.settle(cell.rest, cell.payload);
         }
         Ok(Some(local))
     }
@@ -298,10 +323,10 @@ impl Worker {
         common: &Common<'_>,
         tree: TreeId,
         number: u32,
-        _index: u32,
         cell: &Cell<'_>,
-        key: &KeyBuffer,
-        record: &[u8],
+        key: &mut KeyBuffer,
+        is_alike: bool,
+        local: Option<&[u8]>,
         kind: PageKind,
     ) -> Result<(), Stop> {
         if matches!(common.plan.schema.trees[tree as usize].role, Role::KeyedRows) {
@@ -312,8 +337,9 @@ impl Worker {
         if !kind.is_leaf() && common.planted.interior_entries_forgotten() {
             return Ok(());
         }
-        let order = common.plan.schema.trees[tree as usize].order.as_ref();
-        let rowid = order.filter(|order| order.ends_in_rowid).and_then(|_| rowid_of(&key.fields, record));
+        let Some(order) = &common.plan.schema.trees[tree as usize].order else { return Ok(()) };
+        let record = local.unwrap_or(&key.owned);
+        let rowid = if order.ends_in_rowid { rowid_of(&key.shape.fields, record) } else { None };
         let whose = Whose {
             tree,
             sketch: sketch as u32,
@@ -323,15 +349,19 @@ impl Worker {
         };
         let Worker { waiting, share, sought, pieces, .. } = self;
         let mut take = |whose: &Whose, hash| common.take(share, sought, whose, hash);
-        let header = record::header_length(record).unwrap_or(0);
         let forgotten = usize::from(common.planted.hash_forgets_a_column());
-        if forgotten == 0 && entry_record::is_in_form(&key.fields, header, record) {
+        let is_in_form = if is_alike {
+            key.shape.is_in_form(record, order)
+        } else {
+            entry_record::is_in_form(&key.shape.fields, record::header_length(record).unwrap_or(0), record)
+        };
+        if forgotten == 0 && is_in_form {
             // On the page the record is followed by what else there is, which spares the copy its end.
             let rest = if cell.local.len() == record.len() { cell.rest } else { record };
             waiting.stored(common.hash, whose, rest, record.len(), &mut take);
         } else {
             pieces.clear();
-            pieces.extend(key.fields[forgotten..].iter().map(|field| Piece::field(field, record, record, false)));
+            pieces.extend(key.shape.fields[forgotten..].iter().map(|field| Piece::field(field, record)));
             let sources = Sources { record, default_of: &|_| &Missing::Null };
             let order: Vec<u16> = (0..pieces.len() as u16).collect();
             waiting.pieces(common.hash, whose, pieces, &order, &sources, &mut take);
@@ -361,8 +391,8 @@ impl Worker {
         if !separator_key(separator, bounds.interiors, &mut self.recent, common, order, &mut bound)? {
             return Ok(());
         }
-        let mine = Key { fields: &key.fields, bytes: record };
-        let bound = Key { fields: &bound.fields, bytes: &bound.owned };
+        let mine = Key { fields: &key.shape.fields, bytes: record };
+        let bound = Key { fields: &bound.shape.fields, bytes: &bound.owned };
         let pair = match side {
             Side::Low => (bound, mine),
             Side::High => (mine, bound),
@@ -383,10 +413,10 @@ impl Worker {
         number: u32,
     ) {
         let (ordering, column) = compare(&earlier, &later, order, encoding);
-        let unique = order.unique.unwrap_or(usize::MAX);
-        if ordering == Ordering::Less && column < unique {
+        if is_ascending((ordering, column), order) {
             return;
         }
+        let unique = order.unique.unwrap_or(usize::MAX);
         let has_null = |key: &Key<'_>| {
             key.fields.iter().take(unique).any(|field| matches!(field.value(key.bytes), Some(Value::Null)))
         };
@@ -428,6 +458,12 @@ enum Side {
 pub(crate) struct Key<'a> {
     pub(crate) fields: &'a [Field],
     pub(crate) bytes: &'a [u8],
+}
+
+/// Whether neighbours that compare so may stand as they do.
+#[inline(always)]
+fn is_ascending((ordering, column): (Ordering, usize), order: &KeyOrder) -> bool {
+    ordering == Ordering::Less && order.unique.is_none_or(|unique| column < unique)
 }
 
 /// The order of two keys, and the first column in which they differ (or the number of columns).
@@ -518,8 +554,8 @@ fn separator_key(
         Err(GatherFault::Chain(_)) => return Ok(false),
         Err(GatherFault::Read(stop)) => return Err(stop),
     }
-    let is_record = record::parse(&out.owned, cell.payload, &mut out.fields).is_ok();
-    Ok(is_record && out.fields.len() >= order.columns.len())
+    let is_record = record::parse(&out.owned, cell.payload, &mut out.shape.fields).is_ok();
+    Ok(is_record && out.shape.fields.len() >= order.columns.len())
 }
 
 fn chain_is_told(fault: GatherFault) -> Result<(), Stop> {

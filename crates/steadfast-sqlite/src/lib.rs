@@ -17,6 +17,7 @@ mod identity;
 mod interior;
 mod interior_pages;
 mod journal;
+mod key_shape;
 mod leaf;
 mod locks;
 mod manifest;

@@ -5,8 +5,9 @@ use crate::entry_record::{Piece, Sources};
 use crate::finding::{Code, Finding};
 use crate::header::Encoding;
 use crate::page::Cell;
+use crate::plan::Source;
 use crate::record::{Field, Value, reads_as_number};
-use crate::schema::{Column, From, Table, TreeId, class};
+use crate::schema::{From, Table, TreeId, class};
 use crate::worker::{Common, GatherFault, Worker, describe_record_fault, parse_record};
 
 /// Where a row stands.
@@ -57,18 +58,21 @@ impl Worker {
             match bytes {
                 Ok((bytes, rest)) => {
                     if common.seek.is_none() && !common.planted.types_off() {
-                        for (field, column) in &plan.judged {
-                            if let Some(fault) =
-                                judge(table, *column, fields.get(*field), bytes, common.plan.schema.encoding)
+                        for judged in &plan.judged {
+                            let field = fields.get(judged.field);
+                            if field.is_some_and(|field| class_of(field.serial) & judged.plainly != 0) {
+                                continue;
+                            }
+                            if let Some(fault) = judge(table, judged.column, field, bytes, common.plan.schema.encoding)
                             {
                                 self.share.findings.push(place.finding(common, fault));
                             }
                         }
                     }
                     let Worker { waiting, share, sought, pieces, .. } = self;
-                    pieces.clear();
-                    for source in &plan.sources {
-                        pieces.push(piece(table, *source, &fields, bytes, rest, place.rowid));
+                    pieces.resize(plan.sources.len(), Piece::NULL);
+                    for (piece, source) in pieces.iter_mut().zip(&plan.sources) {
+                        fill(piece, table, source, &fields, (bytes, rest), place.rowid);
                     }
                     let default_of = |column: u32| &table.columns[column as usize].default;
                     let sources = Sources { record: bytes, default_of: &default_of };
@@ -126,14 +130,14 @@ impl Worker {
 
 /// How many bytes of the record are looked at.
 #[inline]
-fn needed(table: &Table, fields: &[Field], sources: &[From], local: &[u8], encoding: Encoding) -> usize {
+fn needed(table: &Table, fields: &[Field], sources: &[Source], local: &[u8], encoding: Encoding) -> usize {
     let last = fields.last().map_or(0, Field::end);
     // The usual case: everything is on the page, and nobody needs to know exactly.
     if last <= local.len() {
         return last;
     }
     let mut needed = 0;
-    for from in sources {
+    for Source { from, .. } in sources {
         if let From::Field(field, _) = from {
             needed = needed.max(fields.get(*field).map_or(0, Field::end));
         }
@@ -157,23 +161,31 @@ fn may_be_number(field: &Field, local: &[u8], encoding: Encoding) -> bool {
     }
 }
 
-/// What a row has of an index entry.
-#[inline]
-fn piece(table: &Table, from: From, fields: &[Field], bytes: &[u8], rest: &[u8], rowid: Option<i64>) -> Piece {
-    match from {
-        From::Rowid => rowid.map_or(Piece::NULL, Piece::integer),
-        From::Field(field, column) => {
-            let Column { real, default, .. } = &table.columns[column];
-            match fields.get(field) {
-                Some(field) => Piece::field(field, bytes, rest, *real),
-                None => Piece::missing(default, column as u32, *real),
-            }
-        }
-        From::Computed => Piece::NULL,
+/// What a row has of an index entry. The row's record comes alone, and with what else there is behind it.
+#[inline(always)]
+fn fill(
+    piece: &mut Piece,
+    table: &Table,
+    source: &Source,
+    fields: &[Field],
+    (bytes, rest): (&[u8], &[u8]),
+    rowid: Option<i64>,
+) {
+    match source.from {
+        From::Rowid => match rowid {
+            Some(rowid) => piece.set_integer(rowid),
+            None => *piece = Piece::NULL,
+        },
+        From::Field(field, column) => match fields.get(field) {
+            Some(field) => piece.set_field(field, bytes, rest, source.is_real),
+            None => piece.set_missing(&table.columns[column].default, column as u32, source.is_real),
+        },
+        From::Computed => *piece = Piece::NULL,
     }
 }
 
 /// Holds one value to its column.
+#[inline(never)]
 fn judge(table: &Table, column: usize, field: Option<&Field>, bytes: &[u8], encoding: Encoding) -> Option<Finding> {
     let column = &table.columns[column];
     let class = match field {
@@ -209,14 +221,17 @@ fn judge(table: &Table, column: usize, field: Option<&Field>, bytes: &[u8], enco
     Some(Finding::new(Code::NumberInText, format!("text, a blob or NULL in {}", name()), seen))
 }
 
-#[inline]
+#[inline(always)]
 fn class_of(serial: u32) -> u8 {
-    match serial {
-        0 | 10 | 11 => class::NULL,
-        7 => class::REAL,
-        1..=9 => class::INTEGER,
-        serial if serial % 2 == 0 => class::BLOB,
-        _ => class::TEXT,
+    const FIRST: [u8; 12] = {
+        let mut first = [class::INTEGER; 12];
+        (first[0], first[7], first[10], first[11]) = (class::NULL, class::REAL, class::NULL, class::NULL);
+        first
+    };
+    match FIRST.get(serial as usize) {
+        Some(class) => *class,
+        None if serial.is_multiple_of(2) => class::BLOB,
+        None => class::TEXT,
     }
 }
 

@@ -40,17 +40,19 @@ impl Cell {
         self.tally = self.tally.wrapping_add(other.tally);
     }
 
+    /// The cell, or its negative.
     #[inline(always)]
-    fn subtract(&mut self, other: Cell) {
-        self.sum = self.sum.wrapping_sub(other.sum);
-        self.locator = self.locator.wrapping_sub(other.locator);
-        self.tally = self.tally.wrapping_sub(other.tally);
+    fn signed(self, is_negative: bool) -> Cell {
+        let (wide, word) = (0_u128.wrapping_sub(u128::from(is_negative)), 0_u64.wrapping_sub(u64::from(is_negative)));
+        Cell {
+            sum: (self.sum ^ wide).wrapping_sub(wide),
+            locator: (self.locator ^ word).wrapping_sub(word),
+            tally: (self.tally ^ word).wrapping_sub(word),
+        }
     }
 
     fn negated(self) -> Cell {
-        let mut negated = Cell::default();
-        negated.subtract(self);
-        negated
+        self.signed(true)
     }
 
     /// Entries less rows, modulo 2^32.
@@ -75,28 +77,14 @@ impl Sketch {
     /// Bytes of a saved sketch.
     pub(crate) const SAVED: usize = 3 * CELLS * 32;
 
-    /// An entry of the index.
-    #[inline]
-    fn entry(&mut self, hash: u128, locator: u64) {
-        let cell = Cell::one(hash, locator);
+    /// A row's entry as the index should have it, or one of the index.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, is_row: bool, hash: u128, locator: u64) {
+        // Which of the two it is changes from page to page: the sign is made without a branch.
+        let cell = Cell::one(hash, locator).signed(is_row);
         for place in places(hash) {
             self.cells[place].add(cell);
         }
-    }
-
-    /// A row's entry as the index should have it.
-    #[inline]
-    fn row(&mut self, hash: u128, locator: u64) {
-        let cell = Cell::one(hash, locator);
-        for place in places(hash) {
-            self.cells[place].subtract(cell);
-        }
-    }
-
-    /// A row's entry, or one of the index.
-    #[inline]
-    pub(crate) fn take(&mut self, is_row: bool, hash: u128, locator: u64) {
-        if is_row { self.row(hash, locator) } else { self.entry(hash, locator) }
     }
 
     /// Adds another worker's share.
@@ -195,8 +183,8 @@ mod tests {
 
     fn check(entries: impl Iterator<Item = u64>, rows: impl Iterator<Item = u64>) -> Option<Vec<(i32, u64)>> {
         let mut sketch = Sketch::default();
-        entries.for_each(|value| sketch.entry(hash(value), value));
-        rows.for_each(|value| sketch.row(hash(value), value));
+        entries.for_each(|value| sketch.take(false, hash(value), value));
+        rows.for_each(|value| sketch.take(true, hash(value), value));
         sketch.differences().map(|all| all.into_iter().map(|one| (one.count, one.locator)).collect())
     }
 
@@ -226,7 +214,7 @@ mod tests {
     #[test]
     fn a_duplicate_is_not_hidden_by_its_twin() {
         let mut sketch = Sketch::default();
-        (0..2).for_each(|_| sketch.entry(hash(1), 1));
+        (0..2).for_each(|_| sketch.take(false, hash(1), 1));
         assert!(!sketch.cancels());
     }
 
@@ -238,7 +226,7 @@ mod tests {
     #[test]
     fn a_saved_sketch_is_the_same_sketch() {
         let mut sketch = Sketch::default();
-        (0..300).for_each(|value| sketch.entry(hash(value), value));
+        (0..300).for_each(|value| sketch.take(false, hash(value), value));
         let mut bytes = Vec::new();
         sketch.save(&mut bytes);
         assert_eq!(bytes.len(), Sketch::SAVED);

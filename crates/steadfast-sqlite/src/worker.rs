@@ -5,6 +5,7 @@ use crate::entry_hash::{EntryHash, Waiting, Whose};
 use crate::entry_record::Piece;
 use crate::finding::{Code, Finding, Findings};
 use crate::interior_pages::Recent;
+use crate::key_shape::KeyShape;
 use crate::page::{Cell, Coverage, Geometry, PageFault};
 use crate::plan::Plan;
 use crate::record::{self, Field, RecordFault};
@@ -95,7 +96,7 @@ pub(crate) struct Common<'a> {
 
 impl Common<'_> {
     /// What is done with the hash of an entry.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(&self, share: &mut Share, sought: &mut crate::naming::Sought, whose: &Whose, hash: u128) {
         if let Some(seek) = self.seek {
             return seek.see(sought, whose, hash);
@@ -124,7 +125,7 @@ pub(crate) struct Worker {
 /// The record that was compared last, or is compared now.
 #[derive(Debug, Default)]
 pub(crate) struct KeyBuffer {
-    pub(crate) fields: Vec<Field>,
+    pub(crate) shape: KeyShape,
     /// The record, if it does not lie on the page alone.
     pub(crate) owned: Vec<u8>,
 }
@@ -186,8 +187,8 @@ pub(crate) fn gather(
     }
     out.extend_from_slice(cell.local);
     let mut next = cell.overflow;
-    page.resize(source.geometry.page_size as usize, 0);
     while (out.len() as u64) < wanted {
+        page.resize(source.geometry.page_size as usize, 0);
         if next == 0 || next > source.pages {
             return Err(GatherFault::Chain("it leads to a page that does not exist"));
         }
