@@ -3,3 +3,5 @@
 
 pub mod address;
 pub mod password_file;
+pub mod session;
+pub mod tls;

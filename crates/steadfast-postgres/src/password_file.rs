@@ -1,10 +1,30 @@
 //! `.pgpass`: a line for each server, `host:port:database:user:password` (PostgreSQL 15, 34.16).
 
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use steadfast_core::secret::Secret;
 
 use crate::address::Host;
+
+/// The text of a password file; `None` if there is none. An error says why it cannot be used: as libpq does, one that
+/// others can read is not.
+pub fn read(path: &Path) -> Result<Option<String>, String> {
+    let unusable = |why: String| format!("the password file {}: {why}", path.display());
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(why) if matches!(why.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+        Err(why) => return Err(unusable(why.to_string())),
+    };
+    if !metadata.is_file() {
+        return Err(unusable("it is no regular file".into()));
+    }
+    if metadata.permissions().mode() & 0o077 != 0 {
+        return Err(unusable(format!("others can read it; `chmod 0600 {}`", path.display())));
+    }
+    std::fs::read_to_string(path).map(Some).map_err(|why| unusable(why.to_string()))
+}
 
 /// The password of the first line that fits. `*` fits everything; a socket in the standard folder is called `localhost`.
 pub fn find(text: &str, host: &Host, database: &str, user: &str) -> Option<Secret> {
@@ -81,6 +101,20 @@ mod tests {
         check("h:5433:shop:ada:no\nh:5432:other:ada:no\nh:5432:shop:bob:no", "h", None);
         check("", "h", None);
         check("h:5432:shop\n:::\nh:5432:shop:ada:", "h", None);
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pgpass");
+        assert_eq!(read(&path), Ok(None));
+        std::fs::write(&path, "*:*:*:*:s3cret").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let why = read(&path).unwrap_err();
+        assert!(why.contains("chmod 0600") && !why.contains("s3cret"), "{why}");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(read(&path).unwrap().as_deref(), Some("*:*:*:*:s3cret"));
+        assert!(read(folder.path()).unwrap_err().contains("no regular file"));
     }
 
     #[test]
