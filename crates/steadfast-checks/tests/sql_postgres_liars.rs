@@ -1,7 +1,7 @@
 //! The kind `sql` before servers that are no Postgres, or one that lies: each ends soon, with a word for it.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::scene::Scene;
@@ -70,6 +70,11 @@ fn begun(stream: &mut TcpStream) {
     let _ = stream.read(&mut [0; 4096]);
 }
 
+/// Says nothing more, until the client hangs up.
+fn stay(stream: &mut TcpStream) {
+    let _ = stream.read_to_end(&mut Vec::new());
+}
+
 fn for_ever(stream: &mut TcpStream, bytes: &[u8]) {
     let many = bytes.repeat((1 << 16) / bytes.len() + 1);
     while stream.write_all(&many).is_ok() {}
@@ -85,17 +90,19 @@ fn described() -> Vec<u8> {
 fn one_that_speaks_something_else() {
     check(
         |stream| {
+            // Read as a message, it is one of a gigabyte that never comes.
             let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.9\r\n");
-            let _ = stream.read_to_end(&mut Vec::new());
+            stay(stream);
         },
         "sslmode=disable",
-        "fail bad-protocol",
+        "fail timeout",
     );
     check(
         |stream| {
             hear(stream);
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-            let _ = stream.read_to_end(&mut Vec::new());
+            let _ = stream.shutdown(Shutdown::Write);
+            stay(stream);
         },
         "sslmode=disable",
         "fail bad-protocol",
@@ -117,12 +124,12 @@ fn one_that_says_nothing_or_hangs_up() {
     check(hear, "sslmode=prefer", "fail reset");
     check(welcome, "sslmode=disable", "fail reset");
     check(begun, "sslmode=disable", "fail reset");
-    check(|_| std::thread::sleep(Duration::from_secs(60)), "sslmode=disable", "fail timeout");
-    check(|_| std::thread::sleep(Duration::from_secs(60)), "connect_timeout=1", "fail timeout");
+    check(stay, "sslmode=disable", "fail timeout");
+    check(stay, "connect_timeout=1", "fail timeout");
     check(
         |stream| {
             begun(stream);
-            std::thread::sleep(Duration::from_secs(60));
+            stay(stream);
         },
         "sslmode=disable",
         "fail timeout",
