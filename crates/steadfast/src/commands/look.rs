@@ -255,7 +255,7 @@ fn nowhere() -> Result<Project, Refused> {
         file: PathBuf::new(),
         targets: BTreeMap::new(),
         gates: BTreeMap::new(),
-        ledger: LedgerSettings { path: None },
+        ledger: LedgerSettings::default(),
         checks: Vec::new(),
     })
 }
