@@ -1,15 +1,17 @@
-//! Names to addresses to connections. Every connection that Steadfast makes is made here, through [`World::route`].
+//! Names to addresses to connections and packets. Whatever Steadfast sends to the network leaves from here, through
+//! [`World::route`].
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use steadfast_core::finding::codes;
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
+use steadfast_core::finding::{Side, codes};
 use steadfast_core::observation::Trouble;
 use steadfast_core::world::World;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 
-use crate::patience::try_within;
+use crate::patience::{try_within, within};
 
 /// A connection, and how long its parts took.
 #[derive(Debug)]
@@ -30,7 +32,7 @@ pub async fn dial(world: &World, host: &str, port: u16) -> Result<Dialled, Troub
     let (host, port) = world.route(host, port)?;
     let clock = world.clock();
     let began = clock.elapsed();
-    let addresses = try_within(world, resolve(&host, port)).await?;
+    let addresses = resolve(world, &host, port).await?;
     let resolved = clock.elapsed();
     let stream = try_within(world, connect(world, &addresses)).await?;
     let connected = clock.elapsed();
@@ -42,11 +44,67 @@ pub async fn dial(world: &World, host: &str, port: u16) -> Result<Dialled, Troub
     Ok(Dialled { stream, remote, dns, connect: connected.saturating_sub(resolved) })
 }
 
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Trouble> {
+/// A socket that sends to one address, and that nobody else's packets reach: the kernel sees to it.
+#[derive(Debug)]
+pub struct Packets {
+    /// The socket, connected.
+    pub socket: UdpSocket,
+    /// The address it leads to.
+    pub remote: SocketAddr,
+}
+
+/// A socket for UDP packets to a host and port, or to where the World routes them.
+pub async fn packets(world: &World, host: &str, port: u16) -> Result<Packets, Trouble> {
+    let remote = first_address(world, host, port).await?;
+    let local: IpAddr = match remote {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let trouble = |why: io::Error| of_connect(remote, &why);
+    let socket = UdpSocket::bind((local, 0)).await.map_err(trouble)?;
+    socket.connect(remote).await.map_err(trouble)?;
+    Ok(Packets { socket, remote })
+}
+
+/// A socket for ICMP echoes (ping) to a host, or to where the World routes it; it needs no privilege, but the
+/// kernel's leave (`net.ipv4.ping_group_range`). Echoes have no port: this one only serves to find the route.
+/// `not_allowed` is the trouble of having no leave.
+pub async fn echoes(world: &World, host: &str, port: u16, not_allowed: Trouble) -> Result<Packets, Trouble> {
+    let remote = SocketAddr::new(first_address(world, host, port).await?.ip(), 0);
+    let (family, protocol) = match remote {
+        SocketAddr::V4(_) => (AddressFamily::Inet, SockProtocol::Icmp),
+        SocketAddr::V6(_) => (AddressFamily::Inet6, SockProtocol::IcmpV6),
+    };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let made = socket(family, SockType::Datagram, flags, protocol).map_err(|errno| match errno {
+        nix::errno::Errno::EACCES | nix::errno::Errno::EPERM => not_allowed,
+        other => Trouble::of_io(&other.into()),
+    })?;
+    let trouble = |why: io::Error| of_connect(remote, &why);
+    let made = std::net::UdpSocket::from(made);
+    made.connect(remote).map_err(trouble)?;
+    Ok(Packets { socket: UdpSocket::from_std(made).map_err(trouble)?, remote })
+}
+
+/// Packets have no handshake that would tell which of several addresses answers: it is the resolver's first.
+async fn first_address(world: &World, host: &str, port: u16) -> Result<SocketAddr, Trouble> {
+    let (host, port) = world.route(host, port)?;
+    let addresses = resolve(world, &host, port).await?;
+    addresses.first().copied().ok_or_else(|| Trouble::new(codes::NAME_NOT_FOUND, format!("{host} has no address")))
+}
+
+/// Asks the system for the addresses of a name. When the check's patience ends here, it is the resolver that has not
+/// answered, not the target.
+async fn resolve(world: &World, host: &str, port: u16) -> Result<Vec<SocketAddr>, Trouble> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
-    match tokio::net::lookup_host((host, port)).await {
+    let answer =
+        within(world, tokio::net::lookup_host((host, port))).await.map_err(|trouble| match trouble.side() {
+            Side::Fail => Trouble::new(codes::RESOLVER_FAILED, format!("{host}: no answer within the check's timeout")),
+            Side::Unknown => trouble,
+        })?;
+    match answer {
         Ok(addresses) => {
             let addresses: Vec<SocketAddr> = addresses.collect();
             if addresses.is_empty() {
