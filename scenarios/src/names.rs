@@ -192,7 +192,7 @@ fn resolver(
         pem.display(),
         stub("example.", at.clone()),
         stub("2.0.192.in-addr.arpa.", at),
-        stub("broken.test.", "127.0.0.1@1".to_owned()),
+        stub("broken.", "127.0.0.1@1".to_owned()),
     )
 }
 

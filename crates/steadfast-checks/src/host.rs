@@ -9,7 +9,8 @@ pub fn host_of(address: &str, port: u16) -> Option<(String, u16)> {
     if let Ok(ip) = address.trim_matches(['[', ']']).parse::<IpAddr>() {
         return Some((ip.to_string(), port));
     }
-    let fits = |host: &str| !host.contains(char::is_whitespace);
+    let fits =
+        |host: &str| !host.contains(char::is_whitespace) && (!host.contains(':') || host.parse::<IpAddr>().is_ok());
     endpoint_of(address)
         .or_else(|| {
             let host = address.split_once("://").map_or(address, |(_, rest)| rest).split(['/', '?', '#']).next()?;

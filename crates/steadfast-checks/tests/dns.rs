@@ -34,7 +34,7 @@ fn every_type_of_record_is_read_from_a_real_resolver() {
     check("shop.example", "A", "contains = '192.0.2.9'", "fail not-contained");
     check("shop.example", "A", "excludes = '192.0.2.8'", "fail forbidden");
     check("shop.example", "A", "count = { at_least = 3 }", "fail out-of-bounds");
-    check("week.example", "A", "ttl = { at_most = 86400 }", "fail out-of-bounds");
+    check("week.example", "A", "ttl = { at_most = 3600 }", "fail out-of-bounds");
     check("Shop.Example.", "AAAA", "equals = '2001:DB8:0:0::7'", "pass");
     check("shop.example", "MX", "equals = '10 Mail.Example.'", "pass");
     check("shop.example", "TXT", "equals = 'v=spf1 -all'\nmatches = '^v=spf1 '", "pass");
@@ -85,7 +85,7 @@ fn a_resolver_that_cannot_say_leaves_the_name_unknown() {
         assert!(verdict.findings()[0].detail.contains(detail), "{verdict:?}");
     };
     // unbound finds nobody to ask; bind9 is no resolver; and nobody listens on the last.
-    check(&names.resolver().to_string(), "shop.broken.test", "SERVFAIL");
+    check(&names.resolver().to_string(), "shop.broken", "SERVFAIL");
     check(&names.ns1().to_string(), "shop.elsewhere.test", "REFUSED");
     check("127.0.0.1:1", "shop.example", "refused");
     // The aliases of a zone that lead in a circle: unbound gives up, its server shows them.
@@ -122,9 +122,6 @@ fn what_does_not_fit_into_a_packet_comes_over_tcp_and_tls_shows_whom_it_asks() {
     assert_eq!(seen(&dot(&names, &roots)), "pass tls");
     assert_eq!(seen(&dot(&names, "server_name = 'localhost'")), "fail  bad-certificate");
     assert_eq!(seen(&dot(&names, &format!("server_name = 'dns.example'\n{roots}"))), "fail  bad-certificate");
-    // The plain port speaks no TLS.
-    let plain = format!("resolver = \"{}\"\nname = 'shop.example'\ntransport = 'tls'\nexpect.count = 2", names.ns1());
-    assert!(seen(&plain).starts_with("unknown  resolver-failed") || seen(&plain).starts_with("fail  tls-failed"));
     names.restart_resolver("expired");
     let roots = format!("server_name = 'localhost'\nroots = \"{}\"", names.authority().display());
     assert_eq!(seen(&dot(&names, &roots)), "fail  bad-certificate");

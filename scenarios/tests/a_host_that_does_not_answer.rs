@@ -1,0 +1,91 @@
+//! Ping, for real: on an island, where the kernel's leave to send echoes, its answers, and the ways out are ours to
+//! give and to take.
+
+use scenarios::island::{on_an_island, run};
+use scenarios::steadfast::Workplace;
+
+const CHECKS: &str = "[project]\nname = \"hosts\"\n\
+    [[check]]\nid = \"here\"\n[check.icmp]\naddress = \"127.0.0.1\"\ninterval = \"20ms\"\nwait = \"300ms\"\n\
+    [check.icmp.expect]\nloss_at_most = 0\nwithin = \"200ms\"\nttl = { between = [60, 64] }\n\
+    [[check]]\nid = \"here-v6\"\n[check.icmp]\naddress = \"::1\"\ninterval = \"20ms\"\nwait = \"300ms\"\n\
+    [check.icmp.expect]\nloss_at_most = 0\nttl = { between = [60, 64] }\n";
+
+const ELSEWHERE: &str = "[project]\nname = \"hosts\"\n\
+    [[check]]\nid = \"elsewhere\"\n[check.icmp]\naddress = \"192.0.2.7\"\ncount = 1\nwait = \"300ms\"\nexpect.loss_at_most = 0\n";
+
+/// Gives every group of this network leave to send echoes, or none.
+fn allow(range: &str) {
+    std::fs::write("/proc/sys/net/ipv4/ping_group_range", range).expect("the island's own setting");
+}
+
+/// The verdict on a check and the code of its first finding.
+fn said(workplace: &Workplace, id: &str) -> String {
+    let report = workplace.run(&["verify", "--only", id, "--format", "json", "--no-ledger"]);
+    format!("{} {}", report.verdict(id), report.codes(id).first().cloned().unwrap_or_default()).trim_end().to_owned()
+}
+
+#[test]
+fn a_host_that_answers_is_green_and_one_that_falls_silent_red() {
+    on_an_island("a_host_that_answers_is_green_and_one_that_falls_silent_red", || {
+        allow("0 0");
+        let workplace = Workplace::with(CHECKS);
+        workplace.run(&["verify"]).exits(0);
+        workplace.run(&["prove"]).exits(0).says("2 of 2");
+        for (id, setting) in [("here", "net/ipv4/icmp_echo_ignore_all"), ("here-v6", "net/ipv6/icmp/echo_ignore_all")] {
+            let setting = format!("/proc/sys/{setting}");
+            std::fs::write(&setting, "1").expect("the island's own setting");
+            assert_eq!(said(&workplace, id), "fail timeout", "{id}");
+            std::fs::write(&setting, "0").expect("the island's own setting");
+            assert_eq!(said(&workplace, id), "pass", "{id}");
+        }
+        // Another machine: its answers begin with another hop limit.
+        std::fs::write("/proc/sys/net/ipv4/ip_default_ttl", "128").expect("the island's own setting");
+        assert_eq!(said(&workplace, "here"), "fail out-of-bounds");
+    });
+}
+
+#[test]
+fn the_kernels_refusal_is_unknown_and_names_the_line_to_set() {
+    on_an_island("the_kernels_refusal_is_unknown_and_names_the_line_to_set", || {
+        // What a new network begins with: no group may.
+        allow("1 0");
+        let workplace = Workplace::with(CHECKS);
+        let report = workplace.run(&["verify", "--no-ledger"]);
+        report.exits(3).says("ping-not-allowed").says("sysctl -w net.ipv4.ping_group_range");
+        assert_eq!(said(&workplace, "here"), "unknown ping-not-allowed");
+        assert_eq!(said(&workplace, "here-v6"), "unknown ping-not-allowed");
+    });
+}
+
+#[test]
+fn no_way_to_a_network_is_unknown_and_a_host_that_is_not_there_a_fail() {
+    on_an_island("no_way_to_a_network_is_unknown_and_a_host_that_is_not_there_a_fail", || {
+        allow("0 0");
+        let workplace = Workplace::with(ELSEWHERE);
+        assert_eq!(said(&workplace, "elsewhere"), "unknown network-unreachable");
+        run("ip", &["route", "add", "unreachable", "192.0.2.0/24"]);
+        assert_eq!(said(&workplace, "elsewhere"), "fail host-unreachable");
+        run("ip", &["route", "del", "unreachable", "192.0.2.0/24"]);
+        // A link on which everything is lost.
+        run("ip", &["link", "add", "void", "type", "dummy"]);
+        run("ip", &["address", "add", "192.0.2.1/24", "dev", "void"]);
+        run("ip", &["link", "set", "void", "up"]);
+        assert_eq!(said(&workplace, "elsewhere"), "fail timeout");
+    });
+}
+
+#[test]
+fn a_route_leads_an_echo_elsewhere_and_a_closed_world_sends_none() {
+    on_an_island("a_route_leads_an_echo_elsewhere_and_a_closed_world_sends_none", || {
+        allow("0 0");
+        let workplace = Workplace::with(ELSEWHERE);
+        workplace.run(&["verify", "--no-ledger", "--route", "192.0.2.7:0=127.0.0.1:0"]).exits(0);
+        let ignored = "net.ipv4.ping_group_range is asked only when an echo is to be sent";
+        allow("1 0");
+        workplace.run(&["verify", "--no-ledger", "--closed"]).exits(3).says("not-in-this-world").never_says(ignored);
+        workplace
+            .run(&["verify", "--no-ledger", "--closed", "--route", "192.0.2.7:0=127.0.0.1:0"])
+            .exits(3)
+            .says("ping-not-allowed");
+    });
+}
