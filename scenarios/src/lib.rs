@@ -9,4 +9,5 @@ pub mod names;
 pub mod nginx;
 pub mod patience;
 pub mod ports;
+pub mod postgres;
 pub mod steadfast;

@@ -37,6 +37,11 @@ pub(crate) const PACKAGES: &[Package] = &[
         reason: "the copyable curl lines of findings are run and compared",
     },
     Package {
+        name: "dovecot-imapd",
+        sign: Sign::Program("dovecot"),
+        reason: "an IMAP server for the tls kind, which offers STARTTLS",
+    },
+    Package {
         name: "iproute2",
         sign: Sign::Program("ip"),
         reason: "brings up the loopback, and takes away routes, on the island that a test of names or ping has to itself",
