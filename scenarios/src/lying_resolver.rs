@@ -1,6 +1,7 @@
 //! A resolver that lies, stalls and floods: the first label of the name picks how. Plain threads and bytes, as no
 //! library would write such packets.
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub struct LyingResolver {
 /// A question as it came: its id, and its bytes from the name to the class.
 struct Question {
     id: [u8; 2],
+    edns: bool,
     label: String,
     bytes: Vec<u8>,
 }
@@ -40,11 +42,13 @@ impl LyingResolver {
             let (stop, asked) = (Arc::clone(&stop), Arc::clone(&asked));
             move || {
                 let mut buffer = [0; 2048];
+                let mut clients = HashSet::new();
                 while !stop.load(Ordering::SeqCst) {
                     let Ok((length, from)) = udp.recv_from(&mut buffer) else { continue };
                     asked.fetch_add(1, Ordering::SeqCst);
                     if let Some(question) = Question::read(&buffer[..length]) {
-                        over_udp(&question, &udp, from);
+                        let first = clients.insert(from);
+                        over_udp(&question, &udp, from, first);
                     }
                 }
             }
@@ -95,7 +99,8 @@ impl Question {
         while *packet.get(end)? != 0 {
             end += 1 + usize::from(packet[end]);
         }
-        Some(Question { id, label, bytes: packet.get(12..end + 5)?.to_vec() })
+        let edns = packet[11] > 0;
+        Some(Question { id, edns, label, bytes: packet.get(12..end + 5)?.to_vec() })
     }
 
     /// A reply with these flags, this code, and these records as its answer.
@@ -132,7 +137,7 @@ fn name(text: &str) -> Vec<u8> {
     labels.chain([0]).collect()
 }
 
-fn over_udp(question: &Question, socket: &UdpSocket, from: SocketAddr) {
+fn over_udp(question: &Question, socket: &UdpSocket, from: SocketAddr, first: bool) {
     let send = |bytes: &[u8]| drop(socket.send_to(bytes, from));
     let good = question.good();
     let other_id = || {
@@ -191,6 +196,21 @@ fn over_udp(question: &Question, socket: &UdpSocket, from: SocketAddr) {
         }
         // Each reply brings the next alias of a row that has no end.
         "endless-chain" => send(&question.reply(0, 0, &[alias("endless-chain.example", "next0.example")])),
+        // From before there was EDNS: what it does not know is an error.
+        "no-edns" if !question.edns => send(&good),
+        "no-edns" | "form-error" => send(&question.reply(0, 1, &[])),
+        // Answers the first packet of a client, when its second is there, and no other.
+        "first-only" if first => {
+            let socket = socket.try_clone();
+            let late = move || {
+                socket.and_then(|socket| {
+                    std::thread::sleep(Duration::from_millis(1_500));
+                    socket.send_to(&good, from)
+                })
+            };
+            drop(std::thread::spawn(late));
+        }
+        "first-only" => {}
         "referral" => send(
             &[
                 &question.id[..],

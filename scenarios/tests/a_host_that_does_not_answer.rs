@@ -13,9 +13,10 @@ const CHECKS: &str = "[project]\nname = \"hosts\"\n\
 const ELSEWHERE: &str = "[project]\nname = \"hosts\"\n\
     [[check]]\nid = \"elsewhere\"\n[check.icmp]\naddress = \"192.0.2.7\"\ncount = 1\nwait = \"300ms\"\nexpect.loss_at_most = 0\n";
 
-/// Gives every group of this network leave to send echoes, or none.
-fn allow(range: &str) {
-    std::fs::write("/proc/sys/net/ipv4/ping_group_range", range).expect("the island's own setting");
+/// Gives the test's group leave to send echoes. A new network begins without it, and what was given is not taken back:
+/// "none" is written with a group that the island does not know.
+fn allow() {
+    std::fs::write("/proc/sys/net/ipv4/ping_group_range", "0 0").expect("the island's own setting");
 }
 
 /// The verdict on a check and the code of its first finding.
@@ -27,7 +28,7 @@ fn said(workplace: &Workplace, id: &str) -> String {
 #[test]
 fn a_host_that_answers_is_green_and_one_that_falls_silent_red() {
     on_an_island("a_host_that_answers_is_green_and_one_that_falls_silent_red", || {
-        allow("0 0");
+        allow();
         let workplace = Workplace::with(CHECKS);
         workplace.run(&["verify"]).exits(0);
         workplace.run(&["prove"]).exits(0).says("2 of 2");
@@ -47,8 +48,6 @@ fn a_host_that_answers_is_green_and_one_that_falls_silent_red() {
 #[test]
 fn the_kernels_refusal_is_unknown_and_names_the_line_to_set() {
     on_an_island("the_kernels_refusal_is_unknown_and_names_the_line_to_set", || {
-        // What a new network begins with: no group may.
-        allow("1 0");
         let workplace = Workplace::with(CHECKS);
         let report = workplace.run(&["verify", "--no-ledger"]);
         report.exits(3).says("ping-not-allowed").says("sysctl -w net.ipv4.ping_group_range");
@@ -60,16 +59,14 @@ fn the_kernels_refusal_is_unknown_and_names_the_line_to_set() {
 #[test]
 fn no_way_to_a_network_is_unknown_and_a_host_that_is_not_there_a_fail() {
     on_an_island("no_way_to_a_network_is_unknown_and_a_host_that_is_not_there_a_fail", || {
-        allow("0 0");
+        allow();
         let workplace = Workplace::with(ELSEWHERE);
         assert_eq!(said(&workplace, "elsewhere"), "unknown network-unreachable");
         run("ip", &["route", "add", "unreachable", "192.0.2.0/24"]);
         assert_eq!(said(&workplace, "elsewhere"), "fail host-unreachable");
         run("ip", &["route", "del", "unreachable", "192.0.2.0/24"]);
-        // A link on which everything is lost.
-        run("ip", &["link", "add", "void", "type", "dummy"]);
-        run("ip", &["address", "add", "192.0.2.1/24", "dev", "void"]);
-        run("ip", &["link", "set", "void", "up"]);
+        // A link on which everything is lost: the loopback, for an address that nobody on it has.
+        run("ip", &["route", "add", "192.0.2.0/24", "dev", "lo"]);
         assert_eq!(said(&workplace, "elsewhere"), "fail timeout");
     });
 }
@@ -77,15 +74,29 @@ fn no_way_to_a_network_is_unknown_and_a_host_that_is_not_there_a_fail() {
 #[test]
 fn a_route_leads_an_echo_elsewhere_and_a_closed_world_sends_none() {
     on_an_island("a_route_leads_an_echo_elsewhere_and_a_closed_world_sends_none", || {
-        allow("0 0");
         let workplace = Workplace::with(ELSEWHERE);
-        workplace.run(&["verify", "--no-ledger", "--route", "192.0.2.7:0=127.0.0.1:0"]).exits(0);
-        let ignored = "net.ipv4.ping_group_range is asked only when an echo is to be sent";
-        allow("1 0");
-        workplace.run(&["verify", "--no-ledger", "--closed"]).exits(3).says("not-in-this-world").never_says(ignored);
-        workplace
-            .run(&["verify", "--no-ledger", "--closed", "--route", "192.0.2.7:0=127.0.0.1:0"])
-            .exits(3)
-            .says("ping-not-allowed");
+        let verify = |rest: &[&str]| workplace.run(&[&["verify", "--no-ledger"], rest].concat());
+        // The kernel's leave is asked for when an echo is to be sent, and not before.
+        verify(&["--closed"]).exits(3).says("not-in-this-world").never_says("ping-not-allowed");
+        verify(&["--closed", "--route", "192.0.2.7:0=127.0.0.1:0"]).exits(3).says("ping-not-allowed");
+        allow();
+        verify(&["--closed"]).exits(3).says("not-in-this-world");
+        verify(&["--route", "192.0.2.7:0=127.0.0.1:0"]).exits(0);
+    });
+}
+
+#[test]
+fn a_timeout_that_ends_among_answers_is_not_the_hosts_fault() {
+    on_an_island("a_timeout_that_ends_among_answers_is_not_the_hosts_fault", || {
+        allow();
+        let check = |address: &str| {
+            format!(
+                "[project]\nname = \"hosts\"\n[[check]]\nid = \"many\"\ntimeout = \"700ms\"\n\
+                 [check.icmp]\naddress = \"{address}\"\ncount = 100\nexpect.loss_at_most = 0\n"
+            )
+        };
+        assert_eq!(said(&Workplace::with(&check("127.0.0.1")), "many"), "unknown ping-cut-short");
+        run("ip", &["route", "add", "192.0.2.0/24", "dev", "lo"]);
+        assert_eq!(said(&Workplace::with(&check("192.0.2.7")), "many"), "fail timeout");
     });
 }

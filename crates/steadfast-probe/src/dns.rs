@@ -13,7 +13,7 @@ use steadfast_core::observation::Trouble;
 use steadfast_core::world::World;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use self::message::{Query, Received, Reply};
+use self::message::{Asked, Query, Received, Reply};
 use crate::dial::{dial, packets};
 use crate::tls::{TlsSettings, handshake};
 
@@ -59,6 +59,8 @@ pub struct Server {
 pub enum NoReply {
     /// The server answered that it does not answer this: SERVFAIL, REFUSED and the like.
     Declined(String),
+    /// The server could not read the question (FORMERR, NOTIMP).
+    Unread(String),
     /// Nobody answered.
     Silent(String),
     /// What came is no DNS message, or no answer to this question.
@@ -71,16 +73,18 @@ impl From<NoReply> for Trouble {
     /// A resolver that says nothing about a name leaves it unknown.
     fn from(none: NoReply) -> Trouble {
         match none {
-            NoReply::Declined(detail) | NoReply::Silent(detail) | NoReply::Garbled(detail) => {
-                Trouble::new(codes::RESOLVER_FAILED, detail)
-            }
+            NoReply::Declined(detail)
+            | NoReply::Unread(detail)
+            | NoReply::Silent(detail)
+            | NoReply::Garbled(detail) => Trouble::new(codes::RESOLVER_FAILED, detail),
             NoReply::Other(trouble) => trouble,
         }
     }
 }
 
-/// How long a server is waited for over UDP before it is asked again. Packets do get lost.
-const TRIES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
+/// How long a server is waited for over UDP before it is asked again: packets do get lost. In all as long as the C
+/// library waits for a server.
+const TRIES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(2)];
 
 /// How long it is waited for over a connection, which has its own repeats.
 const CONNECTED: Duration = Duration::from_secs(4);
@@ -91,16 +95,24 @@ const LARGEST: usize = 65_535;
 /// Asks one server one question. `recursive` asks it to ask others.
 pub async fn ask(world: &World, server: &Server, query: &Query) -> Result<Reply, NoReply> {
     let began = world.clock().elapsed();
-    let mut reply = match server.transport {
-        Transport::Udp => match over_udp(world, server, query).await? {
-            Received { reply, truncated: false } => reply,
-            Received { reply: _, truncated: true } => over_tcp(world, server, query).await?,
-        },
-        Transport::Tcp => over_tcp(world, server, query).await?,
-        Transport::Tls => over_tls(world, server, query).await?,
+    let mut reply = match exchange(world, server, &query.ask()).await {
+        // A server that is older than EDNS stumbles over it, and answers without it (RFC 6891, 7).
+        Err(NoReply::Unread(_)) => exchange(world, server, &query.ask_plainly()).await?,
+        other => other?,
     };
     reply.took = world.clock().elapsed().saturating_sub(began);
     Ok(reply)
+}
+
+async fn exchange(world: &World, server: &Server, asked: &Asked) -> Result<Reply, NoReply> {
+    match server.transport {
+        Transport::Udp => match over_udp(world, server, asked).await? {
+            Received { reply, truncated: false } => Ok(reply),
+            Received { reply: _, truncated: true } => over_tcp(world, server, asked).await,
+        },
+        Transport::Tcp => over_tcp(world, server, asked).await,
+        Transport::Tls => over_tls(world, server, asked).await,
+    }
 }
 
 /// Asks servers in their order until one replies; what kept the last one from it otherwise.
@@ -115,7 +127,7 @@ pub async fn ask_any(world: &World, servers: &[Server], query: &Query) -> Result
     Err(last)
 }
 
-async fn over_udp(world: &World, server: &Server, query: &Query) -> Result<Received, NoReply> {
+async fn over_udp(world: &World, server: &Server, asked: &Asked) -> Result<Received, NoReply> {
     let dialled = wait(world, CONNECTED, packets(world, &server.host, server.port)).await?;
     let link = dialled.map_err(of_trouble)?;
     let at = link.remote;
@@ -123,11 +135,15 @@ async fn over_udp(world: &World, server: &Server, query: &Query) -> Result<Recei
     let mut buffer = vec![0; LARGEST];
     let mut ignored = 0_usize;
     for patience in TRIES {
-        let asked = query.ask();
+        // The same packet, as the C library does it: a late answer to the first is one to the second, too.
         link.socket.send(&asked.bytes).await.map_err(broken)?;
         let end = world.clock().elapsed().saturating_add(patience);
         loop {
             let left = end.saturating_sub(world.clock().elapsed());
+            // A flood of wrong answers always has one ready: the time is over all the same.
+            if left.is_zero() {
+                break;
+            }
             let length = match wait(world, left, link.socket.recv(&mut buffer)).await {
                 Ok(received) => received.map_err(broken)?,
                 Err(NoReply::Silent(_)) => break,
@@ -152,15 +168,15 @@ async fn over_udp(world: &World, server: &Server, query: &Query) -> Result<Recei
     Err(NoReply::Silent(format!("{at}: no answer within {waited}, asked {} times{others}", TRIES.len())))
 }
 
-async fn over_tcp(world: &World, server: &Server, query: &Query) -> Result<Reply, NoReply> {
+async fn over_tcp(world: &World, server: &Server, asked: &Asked) -> Result<Reply, NoReply> {
     let dialled = wait(world, CONNECTED, dial(world, &server.host, server.port)).await?.map_err(of_trouble)?;
     let at = dialled.remote.to_string();
-    let mut reply = converse(world, dialled.stream, query).await.map_err(|none| none.at(&at))?;
+    let mut reply = converse(world, dialled.stream, asked).await.map_err(|none| none.at(&at))?;
     (reply.over, reply.remote) = (Transport::Tcp, at);
     Ok(reply)
 }
 
-async fn over_tls(world: &World, server: &Server, query: &Query) -> Result<Reply, NoReply> {
+async fn over_tls(world: &World, server: &Server, asked: &Asked) -> Result<Reply, NoReply> {
     let dialled = wait(world, CONNECTED, dial(world, &server.host, server.port)).await?.map_err(of_trouble)?;
     let at = dialled.remote.to_string();
     let settings = TlsSettings { roots: server.roots.clone(), alpn: vec!["dot"] };
@@ -171,7 +187,7 @@ async fn over_tls(world: &World, server: &Server, query: &Query) -> Result<Reply
         true => NoReply::Silent(trouble.detail),
         false => NoReply::Other(trouble),
     })?;
-    let mut reply = converse(world, stream, query).await.map_err(|none| none.at(&at))?;
+    let mut reply = converse(world, stream, asked).await.map_err(|none| none.at(&at))?;
     (reply.over, reply.remote) = (Transport::Tls, at);
     Ok(reply)
 }
@@ -180,9 +196,8 @@ async fn over_tls(world: &World, server: &Server, query: &Query) -> Result<Reply
 async fn converse(
     world: &World,
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    query: &Query,
+    asked: &Asked,
 ) -> Result<Reply, NoReply> {
-    let asked = query.ask();
     let talk = async {
         let length = u16::try_from(asked.bytes.len()).unwrap_or(u16::MAX).to_be_bytes();
         stream.write_all(&[&length[..], &asked.bytes].concat()).await?;
@@ -236,6 +251,7 @@ impl NoReply {
         let named = |detail: String| format!("{address}: {detail}");
         match self {
             NoReply::Declined(detail) => NoReply::Declined(named(detail)),
+            NoReply::Unread(detail) => NoReply::Unread(named(detail)),
             NoReply::Silent(detail) => NoReply::Silent(named(detail)),
             NoReply::Garbled(detail) => NoReply::Garbled(named(detail)),
             NoReply::Other(trouble) => NoReply::Other(trouble),

@@ -29,6 +29,14 @@ pub const NOT_ALLOWED: Code = Code {
     advice: "allow it: sysctl -w net.ipv4.ping_group_range=\"0 2147483647\" (and the same line in /etc/sysctl.d/ to keep it)",
 };
 
+/// There was no time for all of them.
+pub const CUT_SHORT: Code = Code {
+    word: "ping-cut-short",
+    side: Side::Unknown,
+    meaning: "the host answers, and the check's timeout ended before the last echo",
+    advice: "give the check a longer timeout, or fewer echoes, or less time from one to the next",
+};
+
 /// What is to be sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Ping {
@@ -62,10 +70,7 @@ pub enum Echo {
 /// Sends them one after the other; the address that was asked, and what became of each.
 pub async fn ping(world: &World, host: &str, port: u16, ping: Ping) -> Result<(SocketAddr, Vec<Echo>), Trouble> {
     let not_allowed = Trouble::new(NOT_ALLOWED, "socket(SOCK_DGRAM, IPPROTO_ICMP) is refused");
-    let link = match echoes(world, host, port, not_allowed).await {
-        Ok(link) => link,
-        Err(trouble) => return Err(trouble),
-    };
+    let link = echoes(world, host, port, not_allowed).await?;
     prepare(&link.socket, link.remote, ping.hops).map_err(|why| Trouble::of_io(&why))?;
     let mut token = [0; 16];
     let filled = crate::tls::provider().secure_random.fill(&mut token);
@@ -75,13 +80,25 @@ pub async fn ping(world: &World, host: &str, port: u16, ping: Ping) -> Result<(S
     for number in 0..ping.count {
         let start = began.saturating_add(ping.interval.saturating_mul(number));
         let early = start.saturating_sub(world.clock().elapsed());
-        if !early.is_zero() {
-            bounded(world, early, std::future::pending::<()>()).await?;
-        }
         let request = Request { v6: link.remote.is_ipv6(), number: number as u16, token };
-        became.push(one(world, &link.socket, &request, ping.wait).await?);
+        let echo = async {
+            if !early.is_zero() {
+                bounded(world, early, std::future::pending::<()>()).await?;
+            }
+            one(world, &link.socket, &request, ping.wait).await
+        };
+        became.push(echo.await.map_err(|trouble| too_many(trouble, &became, ping.count))?);
     }
     Ok((link.remote, became))
+}
+
+/// When the check's timeout ends after a host has answered, it is not the host that was too slow.
+fn too_many(trouble: Trouble, became: &[Echo], count: u32) -> Trouble {
+    let answered = became.iter().any(|echo| matches!(echo, Echo::Answered { .. }));
+    match answered && trouble.code == codes::TIMEOUT.word {
+        true => Trouble::new(CUT_SHORT, format!("{} of {count} echoes were sent and waited for", became.len())),
+        false => trouble,
+    }
 }
 
 async fn one(world: &World, socket: &UdpSocket, request: &Request, wait: Duration) -> Result<Echo, Trouble> {
@@ -93,6 +110,10 @@ async fn one(world: &World, socket: &UdpSocket, request: &Request, wait: Duratio
     let end = sent.saturating_add(wait);
     loop {
         let left = end.saturating_sub(world.clock().elapsed());
+        // Other packets may always be there: the time is over all the same.
+        if left.is_zero() {
+            return Ok(Echo::Lost);
+        }
         let Some(received) = bounded(world, left, receive(socket)).await? else { return Ok(Echo::Lost) };
         match received {
             Ok(Received::Packet { bytes, ttl }) if request.is_answered_by(&bytes) => {
@@ -183,12 +204,14 @@ enum Received {
 }
 
 async fn receive(socket: &UdpSocket) -> io::Result<Received> {
-    let either = Interest::READABLE.add(Interest::ERROR);
     loop {
-        socket.ready(either).await?;
-        match socket.try_io(either, || next(socket)) {
-            Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
-            done => return done,
+        socket.ready(Interest::READABLE.add(Interest::ERROR)).await?;
+        // One after the other: tokio never tries an interest that is made of two.
+        for interest in [Interest::READABLE, Interest::ERROR] {
+            match socket.try_io(interest, || next(socket)) {
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod lookup;
 mod sabotage;
 mod values;
+mod zone;
 
 use std::collections::BTreeSet;
 
@@ -22,8 +23,9 @@ use steadfast_probe::dns::Transport;
 use steadfast_probe::dns::message::{Name, RecordType};
 
 pub use self::lookup::{DnsSeen, End, ServerSeen, Zone};
-use self::lookup::{MOST_ALIASES, State, look_up, name_of};
+use self::lookup::{MOST_ALIASES, look_up, name_of};
 use self::values::canonical;
+use self::zone::judge_zone;
 use crate::host::host_of;
 use crate::text_claims::{predicate_claims, quoted};
 
@@ -402,77 +404,6 @@ fn judge_values(expect: &DnsExpect, seen: &DnsSeen, judgement: &mut Judgement) {
         judgement.add(codes::OUT_OF_BOUNDS, |f| {
             f.of("count").expected(expected).seen(SeenValue::Value(json!(seen.values.len())))
         });
-    }
-}
-
-fn judge_zone(expect: &DnsExpect, seen: &DnsSeen, judgement: &mut Judgement) {
-    let Some(zone) = &seen.zone else {
-        for (key, set) in [("agree", expect.agree), ("fresh", expect.fresh), ("serials", expect.serials)] {
-            if set.is_some() {
-                judgement.add(codes::MISSING, |f| f.of(key).seen(SeenValue::Missing));
-            }
-        }
-        if expect.servers.is_some() {
-            judgement.add(codes::MISSING, |f| f.of("servers").seen(SeenValue::Missing));
-        }
-        return;
-    };
-    let mut add = |code: Code, claim: &str, fill: &dyn Fn(Finding) -> Finding| {
-        judgement.add(code, |f| fill(f.of(claim)).at(Place::Field(zone.name.clone())));
-    };
-    if let Some(count) = &expect.servers
-        && !count.admits(zone.servers.len() as u64)
-    {
-        let names: Vec<&str> = zone.servers.iter().map(|server| server.name.as_str()).collect();
-        add(codes::OUT_OF_BOUNDS, "servers", &|f| f.seen(SeenValue::value(&json!(names))));
-    }
-    let answering: Vec<&ServerSeen> = zone.servers.iter().filter(|server| server.state == State::Answers).collect();
-    let nobody = |claim: &str, add: &mut dyn FnMut(Code, &str, &dyn Fn(Finding) -> Finding)| {
-        let unseen = zone.servers.iter().find(|server| server.state == State::Unseen);
-        match unseen {
-            Some(server) => add(SERVER_NOT_SEEN, claim, &|f| f.detail(format!("{}: {}", server.name, server.detail))),
-            None => add(codes::MISSING, claim, &|f| f.seen(SeenValue::Missing)),
-        }
-    };
-    let by_server = |what: &dyn Fn(&ServerSeen) -> Value| -> Value {
-        answering.iter().map(|server| (server.name.clone(), what(server))).collect::<Map<_, _>>().into()
-    };
-    if expect.agree == Some(true) {
-        for server in &zone.servers {
-            let code = match server.state {
-                State::Answers => continue,
-                State::Lame => LAME_SERVER,
-                State::Silent => SILENT_SERVER,
-                State::Unseen => SERVER_NOT_SEEN,
-            };
-            add(code, "agree", &|f| f.at(Place::Field(server.name.clone())).detail(server.detail.as_str()));
-        }
-        let different: BTreeSet<&Vec<String>> = answering.iter().map(|server| &server.answer).collect();
-        if different.len() > 1 {
-            let said = by_server(&|server| json!(server.answer));
-            add(SERVERS_DISAGREE, "agree", &|f| f.seen(SeenValue::value(&said)));
-        }
-        if zone.servers.is_empty() {
-            nobody("agree", &mut add);
-        }
-    }
-    if expect.fresh == Some(true) {
-        let own = seen.own();
-        if answering.is_empty() {
-            nobody("fresh", &mut add);
-        } else if !answering.iter().any(|server| server.answer == own) {
-            let said = by_server(&|server| json!(server.answer));
-            add(STALE_ANSWER, "fresh", &|f| f.expected(said.clone()).seen(SeenValue::value(&json!(own))));
-        }
-    }
-    if expect.serials == Some(true) {
-        let serials: BTreeSet<Option<u32>> = answering.iter().map(|server| server.serial).collect();
-        if answering.is_empty() || serials.iter().all(Option::is_none) {
-            nobody("serials", &mut add);
-        } else if serials.len() > 1 {
-            let said = by_server(&|server| json!(server.serial));
-            add(SERIALS_DIFFER, "serials", &|f| f.seen(SeenValue::value(&said)));
-        }
     }
 }
 

@@ -13,7 +13,7 @@ use steadfast_core::proof::{Breakage, Sabotage, Unclaimed};
 use steadfast_core::setting::{Node, Problems};
 use steadfast_core::verdict::Judgement;
 use steadfast_core::world::World;
-use steadfast_probe::icmp::{Echo, NOT_ALLOWED, Ping, ping};
+use steadfast_probe::icmp::{CUT_SHORT, Echo, NOT_ALLOWED, Ping, ping};
 
 use crate::host::host_of;
 use crate::text_claims::{predicate_claims, story_of};
@@ -119,7 +119,7 @@ const MOST: u32 = 100;
 impl Kind for Icmp {
     const NAME: &'static str = "icmp";
     const SHAPE: u16 = 1;
-    const CODES: &'static [Code] = &[PACKETS_LOST, NOT_ALLOWED];
+    const CODES: &'static [Code] = &[PACKETS_LOST, NOT_ALLOWED, CUT_SHORT];
     const DEAD: &'static [&'static str] = &[
         "address = \"192.0.2.1\"\ncount = 1\nwait = \"300ms\"\nexpect.within = \"1s\"",
         "address = \"nobody.invalid\"\nexpect.loss_at_most = 0",

@@ -110,13 +110,24 @@ const PAYLOAD: u16 = 1232;
 impl Query {
     /// As it is sent, with an id that nobody can know.
     pub fn ask(&self) -> Asked {
+        let mut edns = Edns::new();
+        edns.set_max_payload(PAYLOAD);
+        self.asked(Some(edns))
+    }
+
+    /// As it was sent before there was EDNS (RFC 6891).
+    pub fn ask_plainly(&self) -> Asked {
+        self.asked(None)
+    }
+
+    fn asked(&self, edns: Option<Edns>) -> Asked {
         let mut message = Message::query();
         message.metadata.recursion_desired = self.recursive;
         let question = Question::query(self.name.0.clone(), self.record.wire());
         message.add_query(question.clone());
-        let mut edns = Edns::new();
-        edns.set_max_payload(PAYLOAD);
-        message.set_edns(edns);
+        if let Some(edns) = edns {
+            message.set_edns(edns);
+        }
         // A name that could be parsed can be written.
         Asked { bytes: message.to_vec().unwrap_or_default(), id: message.metadata.id, question }
     }
@@ -213,6 +224,7 @@ impl Asked {
         match meta.response_code {
             ResponseCode::NoError | ResponseCode::NXDomain => Ok(Some(received(&message))),
             other => {
+                let unread = matches!(other, ResponseCode::FormErr | ResponseCode::NotImp | ResponseCode::BADVERS);
                 let word = match other {
                     ResponseCode::ServFail => "SERVFAIL".to_owned(),
                     ResponseCode::Refused => "REFUSED".to_owned(),
@@ -220,7 +232,8 @@ impl Asked {
                     ResponseCode::NotImp => "NOTIMP".to_owned(),
                     rare => format!("the code {} ({rare})", u16::from(rare)),
                 };
-                Err(NoReply::Declined(format!("answers {word} for {}", shown(&self.question.name))))
+                let what = format!("answers {word} for {}", shown(&self.question.name));
+                Err(if unread { NoReply::Unread(what) } else { NoReply::Declined(what) })
             }
         }
     }
@@ -271,7 +284,12 @@ fn record_of(resource: &Resource) -> Option<Record> {
         }
         _ => return None,
     };
-    Some(Record { owner: shown(&resource.name), record, ttl: resource.ttl, value })
+    Some(Record { owner: shown(&resource.name), record, ttl: ttl_of(resource.ttl), value })
+}
+
+/// A TTL whose first bit is set would be negative, and counts as none (RFC 2181, 8).
+fn ttl_of(wire: u32) -> u32 {
+    if i32::try_from(wire).is_ok() { wire } else { 0 }
 }
 
 fn shown(name: &hickory_proto::rr::Name) -> String {

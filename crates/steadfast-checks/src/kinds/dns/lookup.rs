@@ -112,8 +112,8 @@ fn own(aliases: &[String], values: &[String]) -> Vec<String> {
 /// How many aliases are followed; unbound gives up after eleven, bind after sixteen.
 pub(super) const MOST_ALIASES: usize = 16;
 
-/// No zone has more servers in one answer.
-const MOST_SERVERS: usize = 13;
+/// So many servers of a zone are asked; no zone that works has more.
+const MOST_SERVERS: usize = 32;
 
 /// The name of a look: that of an address, for PTR.
 pub(super) fn name_of(look: &DnsLook) -> Result<Name, String> {
@@ -251,7 +251,11 @@ async fn ask_the_zone(look: &DnsLook, world: &World, resolver: &Server, name: &N
     let owner = apex.text();
     let mut names: Vec<String> = of_type(&reply, RecordType::Ns, &owner).map(|record| record.value.clone()).collect();
     names.sort();
-    names.truncate(MOST_SERVERS);
+    if names.len() > MOST_SERVERS {
+        let many =
+            format!("{} names {} servers for {owner}; at most {MOST_SERVERS} are asked", reply.remote, names.len());
+        return Err(Trouble::new(codes::RESOLVER_FAILED, many));
+    }
     let asked = names.into_iter().map(|server| ask_server(look, world, resolver, server, name, &apex));
     Ok(Zone { name: owner, servers: join_all(asked).await })
 }
@@ -295,7 +299,7 @@ async fn ask_server(
     };
     if let Err(none) = fill(&mut seen, look, world, resolver, name, apex).await {
         (seen.state, seen.detail) = match none {
-            NoReply::Declined(detail) | NoReply::Garbled(detail) => (State::Lame, detail),
+            NoReply::Declined(detail) | NoReply::Unread(detail) | NoReply::Garbled(detail) => (State::Lame, detail),
             NoReply::Silent(detail) => (State::Silent, detail),
             NoReply::Other(trouble) => (State::Unseen, format!("{}: {}", trouble.code, trouble.detail)),
         };
@@ -316,12 +320,13 @@ async fn fill(
         Transport::Udp | Transport::Tls => Transport::Udp,
     };
     let (host, port) = world.route(&seen.name, 53).map_err(NoReply::Other)?;
-    let host = match host.parse::<std::net::IpAddr>() {
-        Ok(_) => host,
-        Err(_) => address_of(world, resolver, &host).await?,
+    let hosts = match host.parse::<std::net::IpAddr>() {
+        Ok(_) => vec![host],
+        Err(_) => addresses_of(world, resolver, &host).await?,
     };
-    let server = Server { host, port, transport, server_name: None, roots: None };
-    let reply = ask(world, &server, &Query { name: name.clone(), record: look.record, recursive: false }).await?;
+    let query = Query { name: name.clone(), record: look.record, recursive: false };
+    let at = |host| Server { host, port, transport, server_name: None, roots: None };
+    let (server, reply) = ask_first(world, hosts.into_iter().map(at), &query).await?;
     if !reply.authoritative {
         return Err(NoReply::Declined(format!("{}: answers without authority for {}", reply.remote, name.text())));
     }
@@ -339,14 +344,31 @@ async fn fill(
     Ok(())
 }
 
-/// An address of a name server, by the resolver that is looked at.
-async fn address_of(world: &World, resolver: &Server, host: &str) -> Result<String, NoReply> {
+/// The addresses of a name server by the resolver that is looked at: one of each family that it has.
+async fn addresses_of(world: &World, resolver: &Server, host: &str) -> Result<Vec<String>, NoReply> {
     let name = Name::parse(host).map_err(NoReply::Garbled)?;
+    let mut addresses = Vec::new();
     for record in [RecordType::A, RecordType::Aaaa] {
         let reply = ask(world, resolver, &Query { name: name.clone(), record, recursive: true }).await?;
-        if let Some(found) = reply.answers.iter().find(|found| found.record == record) {
-            return Ok(found.value.clone());
+        addresses.extend(reply.answers.into_iter().find(|found| found.record == record).map(|found| found.value));
+    }
+    Ok(addresses)
+}
+
+/// Asks a server at its first address that there is a way to: a machine without IPv6, or with nothing else, can ask it
+/// all the same. One that does not answer is not asked elsewhere: others would not be, either.
+async fn ask_first(
+    world: &World,
+    servers: impl Iterator<Item = Server>,
+    query: &Query,
+) -> Result<(Server, Reply), NoReply> {
+    let mut none = NoReply::Declined("its name has no address".into());
+    for server in servers {
+        match ask(world, &server, query).await {
+            Ok(reply) => return Ok((server, reply)),
+            Err(NoReply::Other(trouble)) => none = NoReply::Other(trouble),
+            Err(other) => return Err(other),
         }
     }
-    Err(NoReply::Declined(format!("{host} has no address")))
+    Err(none)
 }
