@@ -8,10 +8,16 @@ const CHECKS: &str = "[project]\nname = \"hosts\"\n\
     [[check]]\nid = \"here\"\n[check.icmp]\naddress = \"127.0.0.1\"\ninterval = \"20ms\"\nwait = \"300ms\"\n\
     [check.icmp.expect]\nloss_at_most = 0\nwithin = \"200ms\"\nttl = { between = [60, 64] }\n\
     [[check]]\nid = \"here-v6\"\n[check.icmp]\naddress = \"::1\"\ninterval = \"20ms\"\nwait = \"300ms\"\n\
-    [check.icmp.expect]\nloss_at_most = 0\nttl = { between = [60, 64] }\n";
+    [check.icmp.expect]\nloss_at_most = 0\nwithin = \"200ms\"\nttl = { between = [60, 64] }\n";
 
 const ELSEWHERE: &str = "[project]\nname = \"hosts\"\n\
-    [[check]]\nid = \"elsewhere\"\n[check.icmp]\naddress = \"192.0.2.7\"\ncount = 1\nwait = \"300ms\"\nexpect.loss_at_most = 0\n";
+    [[check]]\nid = \"elsewhere\"\n[check.icmp]\naddress = \"192.0.2.7\"\ncount = 1\nwait = \"300ms\"\nexpect.loss_at_most = 0\n\
+    [[check]]\nid = \"http\"\n[check.http]\nget = \"http://192.0.2.7/\"\nexpect.status = 200\n\
+    [[check]]\nid = \"tcp\"\n[check.tcp]\naddress = \"192.0.2.7:80\"\nexpect.within = \"9s\"\n\
+    [[check]]\nid = \"tls\"\n[check.tls]\naddress = \"192.0.2.7:443\"\nexpect.trusted = true\n\
+    [[check]]\nid = \"dns\"\n[check.dns]\nname = \"shop.example\"\nresolver = \"192.0.2.7\"\nexpect.count = 1\n\
+    [[check]]\nid = \"dns-tcp\"\n[check.dns]\nname = \"shop.example\"\nresolver = \"192.0.2.7\"\ntransport = \"tcp\"\n\
+    expect.count = 1\n";
 
 /// Gives the test's group leave to send echoes. A new network begins without it, and what was given is not taken back:
 /// "none" is written with a group that the island does not know.
@@ -31,7 +37,7 @@ fn a_host_that_answers_is_green_and_one_that_falls_silent_red() {
         allow();
         let workplace = Workplace::with(CHECKS);
         workplace.run(&["verify"]).exits(0);
-        workplace.run(&["prove"]).exits(0).says("2 of 2");
+        workplace.run(&["prove"]).exits(0).says("caught 6 of 6 impostors");
         for (id, setting) in [("here", "net/ipv4/icmp_echo_ignore_all"), ("here-v6", "net/ipv6/icmp/echo_ignore_all")] {
             let setting = format!("/proc/sys/{setting}");
             std::fs::write(&setting, "1").expect("the island's own setting");
@@ -61,9 +67,13 @@ fn no_way_to_a_network_is_unknown_and_a_host_that_is_not_there_a_fail() {
     on_an_island("no_way_to_a_network_is_unknown_and_a_host_that_is_not_there_a_fail", || {
         allow();
         let workplace = Workplace::with(ELSEWHERE);
-        assert_eq!(said(&workplace, "elsewhere"), "unknown network-unreachable");
+        let ids = ["elsewhere", "http", "tcp", "tls", "dns", "dns-tcp"];
+        let all = |workplace: &Workplace| ids.map(|id| said(workplace, id));
+        assert_eq!(all(&workplace), ["unknown network-unreachable"; 6]);
         run("ip", &["route", "add", "unreachable", "192.0.2.0/24"]);
-        assert_eq!(said(&workplace, "elsewhere"), "fail host-unreachable");
+        // What was to be looked at cannot be reached; a resolver is what we look through.
+        let [of_target, of_resolver] = ["fail host-unreachable", "unknown resolver-failed"];
+        assert_eq!(all(&workplace), [of_target, of_target, of_target, of_target, of_resolver, of_resolver]);
         run("ip", &["route", "del", "unreachable", "192.0.2.0/24"]);
         // A link on which everything is lost: the loopback, for an address that nobody on it has.
         run("ip", &["route", "add", "192.0.2.0/24", "dev", "lo"]);
@@ -75,7 +85,7 @@ fn no_way_to_a_network_is_unknown_and_a_host_that_is_not_there_a_fail() {
 fn a_route_leads_an_echo_elsewhere_and_a_closed_world_sends_none() {
     on_an_island("a_route_leads_an_echo_elsewhere_and_a_closed_world_sends_none", || {
         let workplace = Workplace::with(ELSEWHERE);
-        let verify = |rest: &[&str]| workplace.run(&[&["verify", "--no-ledger"], rest].concat());
+        let verify = |rest: &[&str]| workplace.run(&[&["verify", "--only", "elsewhere", "--no-ledger"], rest].concat());
         // The kernel's leave is asked for when an echo is to be sent, and not before.
         verify(&["--closed"]).exits(3).says("not-in-this-world").never_says("ping-not-allowed");
         verify(&["--closed", "--route", "192.0.2.7:0=127.0.0.1:0"]).exits(3).says("ping-not-allowed");

@@ -344,7 +344,23 @@ mod tests {
             m.queries.clear();
             m.metadata.response_code = ResponseCode::FormErr;
         };
-        assert!(said(unread, b"").contains("FORMERR"));
+        assert!(said(unread, b"").contains("Unread(\"answers FORMERR"), "{}", said(unread, b""));
+    }
+
+    #[test]
+    fn a_ttl_that_would_be_negative_is_none() {
+        let asked = query().ask();
+        let ttl_of = |ttl: u32| {
+            let mut message = Message::response(asked.id, OpCode::Query);
+            message.add_query(asked.question.clone());
+            let data = RData::A(hickory_proto::rr::rdata::A::new(192, 0, 2, 7));
+            message.add_answer(Resource::from_rdata(query().name.0, ttl, data));
+            asked.read(&message.to_vec().unwrap()).unwrap().unwrap().reply.answers[0].ttl
+        };
+        assert_eq!(ttl_of(300), 300);
+        assert_eq!(ttl_of(0x7fff_ffff), 0x7fff_ffff);
+        assert_eq!(ttl_of(0x8000_0000), 0);
+        assert_eq!(ttl_of(u32::MAX), 0);
     }
 
     #[test]

@@ -129,20 +129,7 @@ pub(super) async fn look_up(look: &DnsLook, world: &World) -> Result<DnsSeen, Tr
     let name = name_of(look).map_err(|why| Trouble::new(codes::LOCAL_TROUBLE, why))?;
     let resolvers = resolvers(look, world)?;
     let began = world.clock().elapsed();
-    let query = Query { name: name.clone(), record: look.record, recursive: true };
-    let (resolver, first) = ask_any(world, &resolvers, &query).await?;
-    let mut way = Way::new(&name);
-    let mut reply = first.clone();
-    // Resolvers follow aliases; one that stops on the way is asked for the rest.
-    let end = loop {
-        match way.go(&reply, look.record)? {
-            Step::End(end) => break end,
-            Step::Onward(name) => {
-                let query = Query { name, record: look.record, recursive: true };
-                reply = ask(world, &resolver, &query).await?;
-            }
-        }
-    };
+    let (resolver, first, way, end) = from_resolver(look.record, world, &resolvers, &name).await?;
     let took = Lapse(world.clock().elapsed().saturating_sub(began));
     let zone = match look.authoritative {
         true => Some(ask_the_zone(look, world, &resolver, &name).await?),
@@ -159,6 +146,55 @@ pub(super) async fn look_up(look: &DnsLook, world: &World) -> Result<DnsSeen, Tr
         took,
         zone,
     })
+}
+
+async fn from_resolver(
+    record: RecordType,
+    world: &World,
+    resolvers: &[Server],
+    name: &Name,
+) -> Result<(Server, Reply, Way, End), Trouble> {
+    let query = |record| Query { name: name.clone(), record, recursive: true };
+    let declined = match ask_any(world, resolvers, &query(record)).await {
+        Ok((resolver, first)) => {
+            let (way, end) = follow(world, &resolver, &first, name, record, record).await?;
+            return Ok((resolver, first, way, end));
+        }
+        Err(declined @ NoReply::Declined(_)) if record != RecordType::Cname => declined,
+        Err(none) => return Err(none.into()),
+    };
+    // A resolver does not go round in circles, it gives up (SERVFAIL): asked for one alias after the other, it shows
+    // whether that is why.
+    if let Ok((resolver, first)) = ask_any(world, resolvers, &query(RecordType::Cname)).await
+        && let Ok((way, end @ (End::Circle | End::TooLong))) =
+            follow(world, &resolver, &first, name, record, RecordType::Cname).await
+    {
+        return Ok((resolver, first, way, end));
+    }
+    Err(declined.into())
+}
+
+/// Goes from a first reply to where it leads. Resolvers follow aliases; one that stops on the way is asked for the
+/// rest.
+async fn follow(
+    world: &World,
+    resolver: &Server,
+    first: &Reply,
+    name: &Name,
+    record: RecordType,
+    asked: RecordType,
+) -> Result<(Way, End), Trouble> {
+    let mut way = Way::new(name);
+    let mut step = way.go(first, record)?;
+    loop {
+        match step {
+            Step::End(end) => return Ok((way, end)),
+            Step::Onward(name) => {
+                let query = Query { name, record: asked, recursive: true };
+                step = way.go(&ask(world, resolver, &query).await?, record)?;
+            }
+        }
+    }
 }
 
 fn resolvers(look: &DnsLook, world: &World) -> Result<Vec<Server>, Trouble> {
