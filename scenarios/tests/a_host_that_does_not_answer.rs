@@ -6,9 +6,9 @@ use scenarios::steadfast::Workplace;
 
 const CHECKS: &str = "[project]\nname = \"hosts\"\n\
     [[check]]\nid = \"here\"\n[check.icmp]\naddress = \"127.0.0.1\"\ninterval = \"20ms\"\nwait = \"300ms\"\n\
-    [check.icmp.expect]\nloss_at_most = 0\nwithin = \"200ms\"\nttl = { between = [60, 64] }\n\
+    [check.icmp.expect]\nloss_at_most = 0\nwithin = \"500ms\"\nttl = { between = [60, 64] }\n\
     [[check]]\nid = \"here-v6\"\n[check.icmp]\naddress = \"::1\"\ninterval = \"20ms\"\nwait = \"300ms\"\n\
-    [check.icmp.expect]\nloss_at_most = 0\nwithin = \"200ms\"\nttl = { between = [60, 64] }\n";
+    [check.icmp.expect]\nloss_at_most = 0\nwithin = \"500ms\"\nttl = { between = [60, 64] }\n";
 
 const ELSEWHERE: &str = "[project]\nname = \"hosts\"\n\
     [[check]]\nid = \"elsewhere\"\n[check.icmp]\naddress = \"192.0.2.7\"\ncount = 1\nwait = \"300ms\"\nexpect.loss_at_most = 0\n\
