@@ -1,0 +1,8 @@
+//! The store in Postgres, with a real server, real processes and real damage.
+
+mod conformance;
+mod lost_answers;
+mod place;
+mod processes;
+mod trouble;
+mod writer;
