@@ -1,7 +1,7 @@
 //! A resolver that lies, stalls and floods: the first label of the name picks how. Plain threads and bytes, as no
 //! library would write such packets.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
@@ -42,13 +42,13 @@ impl LyingResolver {
             let (stop, asked) = (Arc::clone(&stop), Arc::clone(&asked));
             move || {
                 let mut buffer = [0; 2048];
-                let mut clients = HashSet::new();
+                let mut first: HashMap<SocketAddr, Question> = HashMap::new();
                 while !stop.load(Ordering::SeqCst) {
                     let Ok((length, from)) = udp.recv_from(&mut buffer) else { continue };
                     asked.fetch_add(1, Ordering::SeqCst);
                     if let Some(question) = Question::read(&buffer[..length]) {
-                        let first = clients.insert(from);
-                        over_udp(&question, &udp, from, first);
+                        over_udp(&question, &udp, from, first.get(&from));
+                        first.entry(from).or_insert(question);
                     }
                 }
             }
@@ -137,7 +137,7 @@ fn name(text: &str) -> Vec<u8> {
     labels.chain([0]).collect()
 }
 
-fn over_udp(question: &Question, socket: &UdpSocket, from: SocketAddr, first: bool) {
+fn over_udp(question: &Question, socket: &UdpSocket, from: SocketAddr, first: Option<&Question>) {
     let send = |bytes: &[u8]| drop(socket.send_to(bytes, from));
     let good = question.good();
     let other_id = || {
@@ -151,6 +151,22 @@ fn over_udp(question: &Question, socket: &UdpSocket, from: SocketAddr, first: bo
         "servfail" => send(&question.reply(0, 2, &[])),
         "refused" => send(&question.reply(0, 5, &[])),
         "nxdomain" => send(&question.reply(0, 3, &[])),
+        "nxdomain-with-an-address" => send(&question.reply(0, 3, &[address([203, 0, 113, 66])])),
+        // An alias of bytes that are no letters, and nothing behind it.
+        "odd-alias" => {
+            let mut odd = alias("odd-alias.example", "??.example");
+            let at = odd.len() - 11;
+            odd[at..at + 2].fill(0xff);
+            send(&question.reply(0, 0, &[odd]));
+        }
+        // More than was asked for: other names, other types, other classes, and the answer between them.
+        "many" => {
+            let foreign = |n: u8| [&name("other.example")[..], &address([203, 0, 113, n])[2..]].concat();
+            let chaos = [&[0xc0, 12, 0, 1, 0, 3, 0, 0, 1, 44, 0, 4][..], &[203, 0, 113, 99]].concat();
+            let unknown = [&[0xc0, 12, 0xff, 0x12, 0, 1, 0, 0, 1, 44, 0, 3][..], b"abc"].concat();
+            let ours = vec![chaos, unknown, address([192, 0, 2, 7])];
+            send(&question.reply(0, 0, &[(0..30).map(foreign).collect(), ours].concat()));
+        }
         "empty" => send(&question.reply(0, 0, &[])),
         "other-id" => send(&other_id()),
         "guessed" => {
@@ -200,17 +216,11 @@ fn over_udp(question: &Question, socket: &UdpSocket, from: SocketAddr, first: bo
         "no-edns" if !question.edns => send(&good),
         "no-edns" | "form-error" => send(&question.reply(0, 1, &[])),
         // Answers the first packet of a client, when its second is there, and no other.
-        "first-only" if first => {
-            let socket = socket.try_clone();
-            let late = move || {
-                socket.and_then(|socket| {
-                    std::thread::sleep(Duration::from_millis(1_500));
-                    socket.send_to(&good, from)
-                })
-            };
-            drop(std::thread::spawn(late));
+        "first-only" => {
+            if let Some(first) = first {
+                send(&first.good());
+            }
         }
-        "first-only" => {}
         "referral" => send(
             &[
                 &question.id[..],

@@ -2,6 +2,7 @@
 //! give and to take.
 
 use scenarios::island::{on_an_island, run};
+use scenarios::patience::until;
 use scenarios::steadfast::Workplace;
 
 const CHECKS: &str = "[project]\nname = \"hosts\"\n\
@@ -49,6 +50,35 @@ fn a_host_that_answers_is_green_and_one_that_falls_silent_red() {
         std::fs::write("/proc/sys/net/ipv4/ip_default_ttl", "128").expect("the island's own setting");
         assert_eq!(said(&workplace, "here"), "fail out-of-bounds");
     });
+}
+
+#[test]
+fn a_link_that_goes_bad_among_answers_is_said_to_lose_packets() {
+    on_an_island("a_link_that_goes_bad_among_answers_is_said_to_lose_packets", || {
+        allow();
+        let workplace = Workplace::with(
+            "[project]\nname = \"hosts\"\n[[check]]\nid = \"here\"\n[check.icmp]\naddress = \"127.0.0.1\"\ncount = 20\n\
+             wait = \"300ms\"\nexpect.loss_at_most = 5\n",
+        );
+        let running = workplace.start(&["verify", "--format", "json", "--no-ledger"]);
+        until("an echo is answered", || match icmp_counter("InEchos") {
+            0 => Err("none yet".to_owned()),
+            _ => Ok(()),
+        });
+        std::fs::write("/proc/sys/net/ipv4/icmp_echo_ignore_all", "1").expect("the island's own setting");
+        let report = running.wait();
+        assert_eq!((report.verdict("here").as_str(), report.codes("here")), ("fail", vec!["packets-lost".to_owned()]));
+    });
+}
+
+/// What the island's kernel has counted (`/proc/net/snmp`: a line of names, then one of numbers).
+fn icmp_counter(name: &str) -> u64 {
+    let text = std::fs::read_to_string("/proc/net/snmp").expect("the island's counters");
+    let lines: Vec<Vec<&str>> =
+        text.lines().filter_map(|line| Some(line.strip_prefix("Icmp: ")?.split(' ').collect())).collect();
+    let [names, numbers] = &lines[..] else { panic!("two lines of ICMP: {text}") };
+    let at = names.iter().position(|known| *known == name).expect("a counter of this name");
+    numbers[at].parse().expect("a number")
 }
 
 #[test]

@@ -62,6 +62,13 @@ fn a_name_that_is_not_there_is_told_from_one_without_such_a_record() {
     check("only.text.example", "within = '5s'", "fail no-such-record");
     // An empty non-terminal: a name that is there because one beneath it is.
     check("text.example", "within = '5s'", "fail no-such-record");
+    // An address of one family says nothing of the other.
+    check("week.example", "count = 1", "pass");
+    check("week.example", "absent = 'nodata'", "fail forbidden");
+    let other_family = |expect: &str| by(&names, &format!("name = 'week.example'\nrecord = 'AAAA'\nexpect.{expect}"));
+    assert_eq!(scene.said("dns", &other_family("within = '5s'")), "fail no-such-record");
+    assert_eq!(scene.said("dns", &other_family("absent = 'nodata'")), "pass");
+    assert_eq!(scene.said("dns", &other_family("absent = 'nxdomain'")), "fail unequal");
     check("nobody.example", "contains = '192.0.2.7'", "fail name-not-found missing");
     check("nobody.example", "absent = 'nxdomain'", "pass");
     check("nobody.example", "absent = 'either'", "pass");
@@ -217,6 +224,9 @@ const LIES: &[(&str, &str, &str)] = &[
     ("servfail", "unknown resolver-failed", "SERVFAIL"),
     ("refused", "unknown resolver-failed", "REFUSED"),
     ("nxdomain", "fail name-not-found", "NXDOMAIN"),
+    ("nxdomain-with-an-address", "fail name-not-found", "NXDOMAIN"),
+    ("odd-alias", "unknown resolver-failed", "which is no name"),
+    ("many", "pass", ""),
     ("empty", "fail no-such-record", ""),
     ("other-id", "unknown resolver-failed", "guesses or lies"),
     ("guessed", "pass", ""),
@@ -302,6 +312,9 @@ fn what_could_never_be_asked_or_seen_is_refused() {
     check("dns", "name = 'a.example'\nresolver = 'two words'\nexpect.count = 1", "no address of a resolver");
     check("dns", "name = 'a.example'\nexpect.contains = 'a.example'", "is no IPv4 address");
     check("dns", "name = 'a.example'\nrecord = 'MX'\nexpect.equals = 'mail.example'", "is no `PREFERENCE HOST`");
+    check("dns", "name = 'a.example'\nexpect.target = 'Shop.example.'", "`Shop.example.` is never seen so");
+    check("dns", "name = 'a.example'\nexpect.target.one_of = ['a.example', 'bücher.example']", "is never seen so");
+    check("dns", "name = 'a.example'\nexpect.target = 'a..example'", "an empty label");
     check("dns", "name = 'a.example'\nserver_name = 'b'\nexpect.count = 1", "`server_name` without TLS");
     check("dns", "name = 'a.example'\nexpect.agree = true", "`agree` without the zone's servers");
     check("dns", "name = 'a.example'\nexpect.servers = 2", "`servers` without the zone's servers");

@@ -55,42 +55,59 @@ pub struct Packets {
 
 /// A socket for UDP packets to a host and port, or to where the World routes them.
 pub async fn packets(world: &World, host: &str, port: u16) -> Result<Packets, Trouble> {
-    let remote = first_address(world, host, port).await?;
-    let local: IpAddr = match remote {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let trouble = |why: io::Error| of_connect(remote, &why);
-    let socket = UdpSocket::bind((local, 0)).await.map_err(trouble)?;
-    socket.connect(remote).await.map_err(trouble)?;
-    Ok(Packets { socket, remote })
+    let addresses = addresses(world, host, port).await?;
+    first_with_a_way(addresses, |remote| {
+        let local: IpAddr = match remote {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        std::net::UdpSocket::bind((local, 0)).map_err(|why| of_connect(remote, &why))
+    })
 }
 
 /// A socket for ICMP echoes (ping) to a host, or to where the World routes it; it needs no privilege, but the
 /// kernel's leave (`net.ipv4.ping_group_range`). Echoes have no port: this one only serves to find the route.
 /// `not_allowed` is the trouble of having no leave.
 pub async fn echoes(world: &World, host: &str, port: u16, not_allowed: Trouble) -> Result<Packets, Trouble> {
-    let remote = SocketAddr::new(first_address(world, host, port).await?.ip(), 0);
-    let (family, protocol) = match remote {
-        SocketAddr::V4(_) => (AddressFamily::Inet, SockProtocol::Icmp),
-        SocketAddr::V6(_) => (AddressFamily::Inet6, SockProtocol::IcmpV6),
-    };
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let made = socket(family, SockType::Datagram, flags, protocol).map_err(|errno| match errno {
-        nix::errno::Errno::EACCES | nix::errno::Errno::EPERM => not_allowed,
-        other => Trouble::of_io(&other.into()),
-    })?;
-    let trouble = |why: io::Error| of_connect(remote, &why);
-    let made = std::net::UdpSocket::from(made);
-    made.connect(remote).map_err(trouble)?;
-    Ok(Packets { socket: UdpSocket::from_std(made).map_err(trouble)?, remote })
+    let addresses = addresses(world, host, port).await?;
+    first_with_a_way(addresses.into_iter().map(|address| SocketAddr::new(address.ip(), 0)), |remote| {
+        let (family, protocol) = match remote {
+            SocketAddr::V4(_) => (AddressFamily::Inet, SockProtocol::Icmp),
+            SocketAddr::V6(_) => (AddressFamily::Inet6, SockProtocol::IcmpV6),
+        };
+        let made = socket(family, SockType::Datagram, SockFlag::SOCK_CLOEXEC, protocol);
+        made.map(std::net::UdpSocket::from).map_err(|errno| match errno {
+            nix::errno::Errno::EACCES | nix::errno::Errno::EPERM => not_allowed.clone(),
+            other => Trouble::of_io(&other.into()),
+        })
+    })
 }
 
-/// Packets have no handshake that would tell which of several addresses answers: it is the resolver's first.
-async fn first_address(world: &World, host: &str, port: u16) -> Result<SocketAddr, Trouble> {
+/// Packets have no handshake that would tell which of several addresses answers. It is the resolver's first (RFC 6724)
+/// that this machine has a way to: connecting such a socket sends nothing, and asks the routing table.
+fn first_with_a_way(
+    addresses: impl IntoIterator<Item = SocketAddr>,
+    make: impl Fn(SocketAddr) -> Result<std::net::UdpSocket, Trouble>,
+) -> Result<Packets, Trouble> {
+    let mut first_trouble = None;
+    for remote in addresses {
+        let of_io = |why: io::Error| of_connect(remote, &why);
+        let made = make(remote).and_then(|made| {
+            made.connect(remote).and_then(|()| made.set_nonblocking(true)).map_err(of_io)?;
+            UdpSocket::from_std(made).map_err(of_io)
+        });
+        match made {
+            Ok(socket) => return Ok(Packets { socket, remote }),
+            Err(trouble) => drop(first_trouble.get_or_insert(trouble)),
+        }
+    }
+    Err(first_trouble.unwrap_or_else(|| Trouble::new(codes::NAME_NOT_FOUND, "no address to send to")))
+}
+
+/// Where the World routes a host and port to.
+async fn addresses(world: &World, host: &str, port: u16) -> Result<Vec<SocketAddr>, Trouble> {
     let (host, port) = world.route(host, port)?;
-    let addresses = resolve(world, &host, port).await?;
-    addresses.first().copied().ok_or_else(|| Trouble::new(codes::NAME_NOT_FOUND, format!("{host} has no address")))
+    resolve(world, &host, port).await
 }
 
 /// Asks the system for the addresses of a name. When the check's patience ends here, it is the resolver that has not

@@ -38,7 +38,9 @@ steadfast_core::settings! {
     /// A name that does not exist (NXDOMAIN) or has no such record (NODATA) fails, unless `absent` is expected. A
     /// resolver that gives no answer about the name (SERVFAIL, REFUSED, silence, nonsense) leaves it unknown.
     pub struct DnsLook {
-        /// The name, absolute: `"shop.example"`. For PTR it may be the address itself: `"192.0.2.7"`.
+        /// The name, absolute: `"shop.example"`, with or without its last dot; the search domains of this machine are
+        /// not tried. One in another script is asked for in its ASCII form (`xn--`). For PTR it may be the address
+        /// itself: `"192.0.2.7"`.
         name: String,
         /// The type of the records.
         record: RecordType = RecordType::A,
@@ -71,8 +73,8 @@ steadfast_core::words! {
 
 steadfast_core::settings! {
     /// Values are written as in a zone file: `"192.0.2.7"`, `"10 mail.shop.example"` (MX), `"0 5 443 a.shop.example"`
-    /// (SRV), `"0 issue \"letsencrypt.org\""` (CAA). Names are compared in lower case and without their last dot; the
-    /// strings of one TXT record are one text.
+    /// (SRV), `"0 issue \"letsencrypt.org\""` (CAA). Names are compared in lower case, in their ASCII form and without
+    /// their last dot; the strings of one TXT record are one text.
     pub struct DnsExpect {
         /// Values that must be among those of the answer.
         contains: OneOrMany<String>,
@@ -175,6 +177,17 @@ impl Kind for Dns {
         for name in expect.aliases.iter() {
             if let Err(what) = Name::parse(name) {
                 problems.add(table.place(&["expect", "aliases"]), what, "no alias leads there");
+            }
+        }
+        for text in expect.target.iter().flat_map(texts) {
+            let place = table.place(&["expect", "target"]);
+            match Name::parse(&text).map(|name| name.text()) {
+                Ok(seen) if seen == text => {}
+                Ok(seen) => {
+                    let why = "names are seen in lower case, in ASCII and without their last dot";
+                    problems.suggest(place, format!("`{text}` is never seen so"), why, format!("\"{seen}\""));
+                }
+                Err(what) => problems.add(place, what, "no alias leads there"),
             }
         }
         let follows = !expect.aliases.is_empty() || expect.target.is_some();
@@ -411,6 +424,16 @@ fn judge_values(expect: &DnsExpect, seen: &DnsSeen, judgement: &mut Judgement) {
 fn has(seen: &DnsSeen, wanted: &str) -> bool {
     let wanted = canonical(seen.record, wanted).unwrap_or_else(|_| wanted.to_owned());
     seen.values.contains(&wanted)
+}
+
+/// The texts of which a predicate wants one.
+fn texts(predicate: &Predicate) -> Vec<String> {
+    let wanted = ["equals", "one_of"].into_iter().filter(|operator| predicate.operators().contains(operator));
+    let values = wanted.flat_map(|operator| match &predicate.expected(operator)[operator] {
+        Value::Array(values) => values.clone(),
+        one => vec![one.clone()],
+    });
+    values.filter_map(|value| value.as_str().map(str::to_owned)).collect()
 }
 
 fn lower(name: &str) -> String {

@@ -59,7 +59,9 @@ impl Name {
     /// Reads a name, with or without its last dot; one in another script becomes its ASCII form (RFC 5891). The error
     /// says what is wrong with it.
     pub fn parse(text: &str) -> Result<Name, String> {
-        let bare = text.strip_suffix('.').unwrap_or(text);
+        // The full stops of other scripts are dots, too (UTS 46).
+        let dotted = text.replace(['\u{3002}', '\u{ff0e}', '\u{ff61}'], ".");
+        let bare = dotted.strip_suffix('.').unwrap_or(&dotted);
         if bare.is_empty() {
             return Err("an empty name".into());
         }
@@ -272,7 +274,11 @@ fn record_of(resource: &Resource) -> Option<Record> {
         RData::SRV(srv) => {
             (RecordType::Srv, format!("{} {} {} {}", srv.priority, srv.weight, srv.port, shown(&srv.target)))
         }
-        RData::CAA(caa) => (RecordType::Caa, caa.to_string()),
+        // Tags may be written in any case (RFC 8659, 4.1).
+        RData::CAA(caa) => {
+            let value = String::from_utf8_lossy(&caa.value);
+            (RecordType::Caa, format!("{} {} \"{value}\"", caa.flags(), caa.tag.to_ascii_lowercase()))
+        }
         RData::SOA(soa) => {
             let names = format!("{} {}", shown(&soa.mname), shown(&soa.rname));
             let numbers = [soa.serial, soa.refresh.cast_unsigned(), soa.retry.cast_unsigned()];
@@ -393,13 +399,31 @@ mod tests {
         };
         check("Shop.Example.", Ok("shop.example"));
         check("bücher.example", Ok("xn--bcher-kva.example"));
+        check("BÜCHER.Example.", Ok("xn--bcher-kva.example"));
+        check("faß.example", Ok("xn--fa-hia.example"));
+        check("_dmarc.bücher.example", Ok("_dmarc.xn--bcher-kva.example"));
+        check("例え。テスト", Ok("xn--r8jz45g.xn--zckzah"));
+        check("xn--bcher-kva.example", Ok("xn--bcher-kva.example"));
+        check("7.example", Ok("7.example"));
         check("_dmarc.shop.example", Ok("_dmarc.shop.example"));
         check("*.shop.example", Ok("*.shop.example"));
         check("", Err(()));
         check(".", Err(()));
+        check("..", Err(()));
+        check(".example", Err(()));
+        check("example..", Err(()));
         check("shop..example", Err(()));
+        check("shop。。example", Err(()));
+        check("shop\0.example", Err(()));
+        check("shop\n.example", Err(()));
         check("shop example", Err(()));
         check(&format!("{}.example", "x".repeat(64)), Err(()));
+        check(&format!("{}.example", "ü".repeat(60)), Err(()));
+        // 255 bytes with the lengths and the root (RFC 1035, 2.3.4): 253 letters and dots.
+        let long = ["x".repeat(63), "x".repeat(63), "x".repeat(63), "x".repeat(61)].join(".");
+        check(&long, Ok(&long));
+        check(&format!("{long}."), Ok(&long));
+        check(&format!("{long}x"), Err(()));
         assert_eq!(Name::of_address("192.0.2.7".parse().unwrap()).text(), "7.2.0.192.in-addr.arpa");
         assert!(Name::of_address("2001:db8::7".parse().unwrap()).text().ends_with(".8.b.d.0.1.0.0.2.ip6.arpa"));
     }

@@ -251,7 +251,9 @@ impl Way {
             self.aliases.push(alias.value.clone());
             self.ttls.push(alias.ttl);
         }
-        for found in reply.answers.iter().filter(|r| r.record == record && r.owner == here) {
+        // What stands beside NXDOMAIN is no answer: nobody who resolves the name would be given it.
+        let there = reply.status != Status::NxDomain;
+        for found in reply.answers.iter().filter(|r| there && r.record == record && r.owner == here) {
             if !self.values.contains(&found.value) {
                 self.values.push(found.value.clone());
                 self.ttls.push(found.ttl);
@@ -264,9 +266,13 @@ impl Way {
             Status::NxDomain => End::NxDomain,
             Status::NoError if says_there_is_none || reply.authoritative && self.aliases.len() == before => End::NoData,
             Status::NoError if self.aliases.len() > before => {
+                // Bytes that nobody could write in a configuration are not asked for.
                 return match Name::parse(&here) {
-                    Ok(name) => Ok(Step::Onward(name)),
-                    Err(why) => Err(Trouble::new(codes::RESOLVER_FAILED, format!("an alias that is no name: {why}"))),
+                    Ok(name) if name.text() == here => Ok(Step::Onward(name)),
+                    Ok(_) | Err(_) => Err(Trouble::new(
+                        codes::RESOLVER_FAILED,
+                        format!("its alias leads to `{here}`, which is no name"),
+                    )),
                 };
             }
             Status::NoError if refers || !reply.recursive => {
