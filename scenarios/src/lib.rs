@@ -8,6 +8,7 @@ pub mod misbehaving;
 pub mod names;
 pub mod nginx;
 pub mod patience;
+pub mod pgbouncer;
 pub mod ports;
 pub mod postgres;
 pub mod steadfast;

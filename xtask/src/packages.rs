@@ -59,6 +59,11 @@ pub(crate) const PACKAGES: &[Package] = &[
     },
     Package { name: "openssl", sign: Sign::Program("openssl"), reason: "a TLS peer that is not rustls" },
     Package {
+        name: "pgbouncer",
+        sign: Sign::Program("pgbouncer"),
+        reason: "a pool in transaction mode between the sql kind and Postgres",
+    },
+    Package {
         name: "postgresql",
         sign: Sign::Program("postgres"),
         reason: "private clusters for the sql kind and the ledger; no main cluster is made",

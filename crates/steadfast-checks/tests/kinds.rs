@@ -10,3 +10,5 @@ mod files;
 mod prove_laws;
 mod scene;
 mod sql;
+mod sql_postgres;
+mod sql_postgres_liars;
