@@ -5,6 +5,7 @@ pub mod contract;
 pub mod files;
 pub mod http;
 pub mod sql;
+pub mod sqlite;
 pub mod tcp;
 pub mod tls;
 
@@ -19,6 +20,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &Of::<files::Files>::NEW,
     &Of::<command::Command>::NEW,
     &Of::<sql::Sql>::NEW,
+    &Of::<sqlite::Sqlite>::NEW,
     &Of::<contract::Contract>::NEW,
 ];
 

@@ -9,3 +9,4 @@ mod files;
 mod prove_laws;
 mod scene;
 mod sql;
+mod sqlite;

@@ -55,5 +55,5 @@ pub use planted::Planted;
 pub use progress::{Cancel, Event, Progress, Stage};
 pub use proof::{Differing, Level, Proof, Stopped, TreeReport, Unproven, Verdict, WalReport};
 pub use prover::Prover;
-pub use registry::{close_kept_descriptors, kept_descriptors};
+pub use registry::{close_descriptors_of_deleted_files, close_kept_descriptors, kept_descriptors};
 pub use stamp::{Stamp, StampCheck, StampOutcome};

@@ -117,13 +117,6 @@ pub mod sql_codes {
         meaning: "the database refused the query: a table or column that it names is not there, or it is no SQL",
         advice: "has a migration dropped or renamed it, or is this another database? run the query by hand",
     };
-    /// The file is no database.
-    pub const NOT_A_DATABASE: Code = Code {
-        word: "not-a-database",
-        side: Side::Fail,
-        meaning: "the file is there and is no database",
-        advice: "does the path point at the right file? an encrypted or overwritten one looks like this too",
-    };
     /// The database is damaged.
     pub const DATABASE_CORRUPT: Code = Code {
         word: "database-corrupt",
@@ -153,13 +146,8 @@ pub struct Sql;
 impl Kind for Sql {
     const NAME: &'static str = "sql";
     const SHAPE: u16 = 1;
-    const CODES: &'static [Code] = &[
-        sql_codes::QUERY_FAILED,
-        sql_codes::NOT_A_DATABASE,
-        sql_codes::DATABASE_CORRUPT,
-        sql_codes::NOT_READ_ONLY,
-        sql_codes::NO_ENGINE,
-    ];
+    const CODES: &'static [Code] =
+        &[sql_codes::QUERY_FAILED, sql_codes::DATABASE_CORRUPT, sql_codes::NOT_READ_ONLY, sql_codes::NO_ENGINE];
     const DEAD: &'static [&'static str] = &[
         "database = \"no-such.db\"\nexpect.tables = [\"accounts\"]",
         "database = \"/etc/passwd\"\nquery = \"select 1\"\nexpect.scalar = 1",
