@@ -5,5 +5,7 @@ pub mod listener;
 pub mod misbehaving;
 pub mod nginx;
 pub mod patience;
+pub mod pgbouncer;
 pub mod ports;
+pub mod postgres;
 pub mod steadfast;

@@ -31,6 +31,11 @@ pub(crate) const PACKAGES: &[Package] = &[
         sign: Sign::Program("curl"),
         reason: "the copyable curl lines of findings are run and compared",
     },
+    Package {
+        name: "dovecot-imapd",
+        sign: Sign::Program("dovecot"),
+        reason: "an IMAP server for the tls kind, which offers STARTTLS",
+    },
     Package { name: "libxml2-utils", sign: Sign::Program("xmllint"), reason: "holds the junit report to its schema" },
     Package {
         name: "nginx",
@@ -38,6 +43,11 @@ pub(crate) const PACKAGES: &[Package] = &[
         reason: "a real web server in scenarios: static pages, basic auth, redirects, gzip, HTTP/2",
     },
     Package { name: "openssl", sign: Sign::Program("openssl"), reason: "a TLS peer that is not rustls" },
+    Package {
+        name: "pgbouncer",
+        sign: Sign::Program("pgbouncer"),
+        reason: "a pool in transaction mode between the sql kind and Postgres",
+    },
     Package {
         name: "postgresql",
         sign: Sign::Program("postgres"),

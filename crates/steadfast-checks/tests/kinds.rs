@@ -9,4 +9,6 @@ mod files;
 mod prove_laws;
 mod scene;
 mod sql;
+mod sql_postgres;
+mod sql_postgres_liars;
 mod sqlite;

@@ -1,7 +1,7 @@
 //! The effective configuration: every check with its defaults applied, as a file that would load to the same project.
 
 use serde_json::{Map, Value, json};
-use steadfast_core::project::{Project, ProjectCheck};
+use steadfast_core::project::{LedgerSettings, Project, ProjectCheck};
 use steadfast_core::setting::{Setting, Settings};
 
 use crate::check_table::CheckSettings;
@@ -18,7 +18,7 @@ pub fn to_toml(project: &Project) -> String {
     for (gate, settings) in &project.gates {
         section(&mut text, &header(&["gate", gate.word()]), &settings.write());
     }
-    if project.ledger.path.is_some() {
+    if project.ledger != LedgerSettings::default() {
         section(&mut text, "[ledger]", &project.ledger.write());
     }
     for check in &project.checks {

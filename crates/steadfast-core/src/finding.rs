@@ -79,8 +79,8 @@ pub mod codes {
         NO_LOCAL_ADDRESS = "no-local-address", Unknown, "this machine has no local address or port left to connect from (EADDRNOTAVAIL)", "too many connections in TIME_WAIT? run with a lower --parallel";
         MISSING_SECRET = "missing-secret", Unknown, "a secret that the look needs is not set, or its file cannot be read", "set it in the environment of this process";
         SHORT_SECRET = "short-secret", Unknown, "a secret of fewer than four characters cannot be kept out of the output, so it is not used", "use a longer one";
-        PERMISSION_DENIED = "permission-denied", Unknown, "this process may not look at it (EACCES, EPERM)", "give this user the right to read it, or run as one who may";
-        DATABASE_BUSY = "database-busy", Unknown, "the database was locked by another process for the whole time (SQLITE_BUSY)", "look for a long write transaction; raise `timeout`";
+        PERMISSION_DENIED = "permission-denied", Unknown, "this process may not look at it (EACCES, EPERM), or its role may not in Postgres (42501)", "give this user or role the right to read it, or run as one who may";
+        DATABASE_BUSY = "database-busy", Unknown, "the database, or what is read of it, was locked for the whole time (SQLITE_BUSY; 55P03, 40001 and 40P01 of Postgres)", "look for a long write transaction; raise `timeout`";
         PROGRAM_NOT_FOUND = "program-not-found", Unknown, "the program to run is not there or cannot be executed", "install it on this machine, or give its full path";
         RUN_DEADLINE = "run-deadline", Unknown, "the deadline of the whole run came before the first try ended", "give the run more time, or more --parallel";
         BEYOND_THE_CUT = "beyond-the-cut", Unknown, "the answer is longer than what is read of it, and the rest may hold what was expected", "raise `body_limit`, or expect something nearer to the beginning";

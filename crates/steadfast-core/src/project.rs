@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::check::Check;
 use crate::gate::{Gate, Severity};
 use crate::measure::Lapse;
-use crate::secret::Text;
+use crate::secret::{SecretRef, Text};
 
 /// A project.
 #[derive(Clone)]
@@ -51,10 +51,22 @@ crate::words! {
 }
 
 crate::settings! {
-    /// Where records go: `[ledger]`.
+    /// Where records go: `[ledger]`, a file or a database that several machines share.
     pub struct LedgerSettings {
-        /// The SQLite file, relative to the root configuration's folder. Without it `.steadfast/ledger.db`.
+        /// The SQLite file, relative to the root configuration's folder. Without it and `url` `.steadfast/ledger.db`.
         path: Option<String>,
+        /// A Postgres database instead: `postgres://user@host/database`, without a password. What it leaves open comes
+        /// from the `PG*` variables and `~/.pgpass`, as for `psql`.
+        url: Option<Text>,
+        /// The password for `url`, if it is neither in `PGPASSWORD` nor in `~/.pgpass`.
+        password: Option<SecretRef>,
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "`settings!` takes no further derives")]
+impl Default for LedgerSettings {
+    fn default() -> Self {
+        LedgerSettings { path: None, url: None, password: None }
     }
 }
 

@@ -96,9 +96,7 @@ impl Recorder {
 fn sentence(why: &LedgerError) -> String {
     let advice = match why {
         LedgerError::HeadMoved { .. } => "run it again",
-        LedgerError::Unwritable(_) => {
-            "free space or give this user the right to write there, or name another with --ledger"
-        }
+        LedgerError::Unwritable(_) => "put that right, or name another with --ledger",
         LedgerError::Unreadable(_) => "name another with --ledger, or go without with --no-ledger",
         LedgerError::Busy(_) => "look for another Steadfast that hangs, or name another with --ledger",
     };

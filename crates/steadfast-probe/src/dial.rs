@@ -2,12 +2,14 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
+use steadfast_core::address::Address;
 use steadfast_core::finding::codes;
 use steadfast_core::observation::Trouble;
 use steadfast_core::world::World;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 use crate::patience::try_within;
 
@@ -40,6 +42,23 @@ pub async fn dial(world: &World, host: &str, port: u16) -> Result<Dialled, Troub
     let is_name = host.parse::<IpAddr>().is_err();
     let dns = if is_name { resolved.saturating_sub(began) } else { Duration::ZERO };
     Ok(Dialled { stream, remote, dns, connect: connected.saturating_sub(resolved) })
+}
+
+/// Connects to a Unix socket, unless this World does not lead there. `address` is what names it.
+pub async fn dial_socket(world: &World, socket: &Path, address: &Address) -> Result<UnixStream, Trouble> {
+    world.route_socket(socket, address)?;
+    try_within(world, async {
+        UnixStream::connect(socket).await.map_err(|why| {
+            let mut trouble = match why.kind() {
+                // A server that is not started has no socket.
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Trouble::new(codes::REFUSED, why.to_string()),
+                _ => Trouble::of_io(&why),
+            };
+            trouble.detail = format!("{}: {}", socket.display(), trouble.detail);
+            trouble
+        })
+    })
+    .await
 }
 
 async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Trouble> {

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::counterpart::Counterpart;
+use crate::entry_hash::{EntryHash, Key};
 use crate::error::{ProveError, ProveErrorKind};
 use crate::finding::{Code, Finding, Findings};
 use crate::forward::Forward;
@@ -22,7 +23,6 @@ use crate::progress::{Bell, Event, Halt, Progress, Stage};
 use crate::proof::{Differing, Level, Proof, Stopped, TreeReport, Unproven, Verdict};
 use crate::resume;
 use crate::schema::{Role, Schema, TreeId};
-use crate::siphash::Key;
 use crate::source::Source;
 use crate::through_sqlite;
 use crate::view::{self, Opened, View, read_error};
@@ -222,7 +222,8 @@ impl<'a> Run<'a> {
             Some(saved) => saved.key,
             None => random_key().map_err(|why| ProveError::from_io(self.path, "cannot draw a random seed", &why))?,
         };
-        let common = Common { source, plan: &plan, key, planted: options.planted, seek: None };
+        let hash = EntryHash::new(key, plan.schema.trees.len());
+        let common = Common { source, plan: &plan, hash: &hash, planted: options.planted, seek: None };
 
         let mut map = PageMap::new(source.pages, header);
         if whole {
@@ -233,6 +234,7 @@ impl<'a> Run<'a> {
         let mut worker = Worker::new(&plan, options.max_findings);
         let scratch = scratch_folder(self.path, &options.scratch);
         interior::pass(&common, &mut map, &mut interiors, &mut worker, &scratch).map_err(io)?;
+        worker.settle(&common);
 
         let (goes_on, first, before) = match saved {
             Some(saved) => {

@@ -189,7 +189,7 @@ pub(crate) fn project(checks: Vec<ProjectCheck>) -> Arc<Project> {
         file: PathBuf::from("/nowhere/steadfast.toml"),
         targets: BTreeMap::new(),
         gates: BTreeMap::new(),
-        ledger: LedgerSettings { path: None },
+        ledger: LedgerSettings::default(),
         checks,
     })
 }

@@ -15,6 +15,7 @@ use steadfast_core::setting::{Node, Problems, Span, did_you_mean};
 use steadfast_core::world::{Patience, World};
 use steadfast_engine::look::{look, numbers};
 use steadfast_engine::prove::APART;
+use steadfast_postgres::address::Address;
 
 use crate::completion;
 use crate::live::Live;
@@ -27,7 +28,7 @@ use crate::session::{Refused, WorldFlags, block_on, lapse, refuse, warn};
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The id of a check, a URL (http, https, tls, sqlite) or a file
+    /// The id of a check, a URL (http, https, tls, postgres, sqlite) or a file
     #[arg(value_name = "ID|URL|FILE", add = ArgValueCandidates::new(completion::ids))]
     what: String,
     /// The bound of one look; without it the check's own, or 10s
@@ -178,10 +179,12 @@ fn table_of(what: &str) -> Result<Option<(&'static str, Value)>, Refused> {
     let table = match scheme.as_deref() {
         Some("http" | "https") => ("http", json!({ "get": what })),
         Some("tls") => ("tls", json!({ "address": what.strip_prefix("tls://").unwrap_or(what) })),
+        Some("postgres" | "postgresql") => postgres(what)?,
         Some("sqlite") => sqlite(what.strip_prefix("sqlite://").unwrap_or(what)),
         Some("file") => of_file(Path::new(what.strip_prefix("file://").unwrap_or(what))),
         Some(other) => {
-            return Err(refuse(format!("`{other}` is no scheme to look at; http, https, tls, sqlite and file are")));
+            let known = "http, https, tls, postgres, sqlite and file are";
+            return Err(refuse(format!("`{other}` is no scheme to look at; {known}")));
         }
         None if Path::new(what).exists() => of_file(Path::new(what)),
         None => return Ok(None),
@@ -192,6 +195,19 @@ fn table_of(what: &str) -> Result<Option<(&'static str, Value)>, Refused> {
 fn of_file(path: &Path) -> (&'static str, Value) {
     let text = path.display().to_string();
     if is_sqlite(path) { sqlite(&text) } else { ("files", json!({ "path": text })) }
+}
+
+/// What psql would see: the variables and `~/.pgpass` count, as there is no configuration.
+fn postgres(url: &str) -> Result<(&'static str, Value), Refused> {
+    if Address::carries_password(url) {
+        let instead = "set PGPASSWORD, or write it into ~/.pgpass";
+        return Err(refuse(format!(
+            "a password in a command line can be seen by everybody on this machine; {instead}"
+        )));
+    }
+    let query = "select schemaname as schema, tablename as table from pg_tables \
+                 where schemaname <> 'information_schema' and schemaname !~ '^pg_' order by 1, 2";
+    Ok(("sql", json!({ "database": url, "libpq_defaults": true, "query": query })))
 }
 
 fn sqlite(path: &str) -> (&'static str, Value) {
@@ -239,7 +255,7 @@ fn nowhere() -> Result<Project, Refused> {
         file: PathBuf::new(),
         targets: BTreeMap::new(),
         gates: BTreeMap::new(),
-        ledger: LedgerSettings { path: None },
+        ledger: LedgerSettings::default(),
         checks: Vec::new(),
     })
 }
