@@ -26,6 +26,7 @@ mod options;
 mod page;
 mod page_use;
 mod pagemap;
+mod partial_index;
 mod plan;
 mod planted;
 mod progress;
