@@ -171,7 +171,9 @@ fn a_database_that_grows_while_it_is_read_cannot_be_told() {
         verdict
     });
     assert_eq!(verdict.word(), "unknown", "{verdict:?}");
-    assert_eq!(verdict.findings()[0].code, "changed-while-read");
+    // The look may also begin in the middle of a commit.
+    let code = &*verdict.findings()[0].code;
+    assert!(matches!(code, "changed-while-read" | "database-busy" | "hot-journal"), "{code}");
 }
 
 #[test]
@@ -337,11 +339,11 @@ fn combinations_that_cannot_be_meant_are_refused() {
 #[test]
 fn an_order_that_only_the_application_knows_is_not_proven_and_the_structure_is() {
     let scene = Scene::new();
-    let connection = Connection::open(file(&scene)).unwrap();
-    connection.create_collation("mine", |a, b| b.cmp(a)).unwrap();
-    let tables = "CREATE TABLE t(a TEXT COLLATE mine); CREATE INDEX i ON t(a); INSERT INTO t VALUES ('a'), ('b');";
-    connection.execute_batch(tables).unwrap();
-    drop(connection);
+    sql(
+        &scene,
+        "CREATE TABLE t(a TEXT COLLATE nocase); CREATE INDEX i ON t(a); INSERT INTO t VALUES ('a'), ('b');
+         PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'nocase', 'mine');",
+    );
     let verdict = scene.verdict("sqlite", PROVEN);
     assert!(matches!(verdict, Verdict::Unknown(_)), "{verdict:?}");
     assert!(verdict.findings()[0].detail.contains("mine"), "{verdict:?}");
