@@ -2,8 +2,11 @@
 
 pub mod application;
 pub mod certificates;
+pub mod island;
 pub mod listener;
+pub mod lying_resolver;
 pub mod misbehaving;
+pub mod names;
 pub mod nginx;
 pub mod patience;
 pub mod pgbouncer;
