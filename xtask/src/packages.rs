@@ -22,6 +22,11 @@ enum Sign {
 /// Every package, by name.
 pub(crate) const PACKAGES: &[Package] = &[
     Package {
+        name: "bind9",
+        sign: Sign::Program("named"),
+        reason: "a name server with zones of our own for the dns kind",
+    },
+    Package {
         name: "ca-certificates",
         sign: Sign::File("/etc/ssl/certs/ca-certificates.crt"),
         reason: "the system's trusted roots, which the http and tls kinds use by default",
@@ -35,6 +40,16 @@ pub(crate) const PACKAGES: &[Package] = &[
         name: "dovecot-imapd",
         sign: Sign::Program("dovecot"),
         reason: "an IMAP server for the tls kind, which offers STARTTLS",
+    },
+    Package {
+        name: "iproute2",
+        sign: Sign::Program("ip"),
+        reason: "brings up the loopback, and takes away routes, on the island that a test of names or ping has to itself",
+    },
+    Package {
+        name: "knot",
+        sign: Sign::Program("knotd"),
+        reason: "the zone's second name server, of another make, which may disagree with the first",
     },
     Package { name: "libxml2-utils", sign: Sign::Program("xmllint"), reason: "holds the junit report to its schema" },
     Package {
@@ -67,6 +82,16 @@ pub(crate) const PACKAGES: &[Package] = &[
         name: "strace",
         sign: Sign::Program("strace"),
         reason: "shows which addresses and files a process touches",
+    },
+    Package {
+        name: "unbound",
+        sign: Sign::Program("unbound"),
+        reason: "a resolver for the dns kind, over UDP, TCP and TLS",
+    },
+    Package {
+        name: "util-linux",
+        sign: Sign::Program("unshare"),
+        reason: "unshare: the island of a test of names or ping is a user namespace with a network of its own",
     },
 ];
 

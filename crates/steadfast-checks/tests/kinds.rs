@@ -4,6 +4,7 @@
 mod command;
 mod conformance;
 mod connections;
+mod dns;
 mod fail_or_unknown;
 mod files;
 mod prove_laws;

@@ -73,7 +73,7 @@ pub mod codes {
         NOT_JSON = "not-json", Fail, "the text is no JSON (RFC 8259), or nested deeper than 128 levels; it fails every JSON expectation", "an HTML error page or an empty answer came instead?";
         TOO_SLOW = "too-slow", Fail, "it took longer than `within`", "look at the timings: name, connection, TLS, first byte, body";
 
-        RESOLVER_FAILED = "resolver-failed", Unknown, "the resolver gave no answer about the name (SERVFAIL, refused, timeout)", "look at this machine's resolver: /etc/resolv.conf";
+        RESOLVER_FAILED = "resolver-failed", Unknown, "the resolver gave no answer about the name (SERVFAIL, refused, timeout)", "is the resolver up? this machine's are in /etc/resolv.conf";
         NETWORK_UNREACHABLE = "network-unreachable", Unknown, "this machine has no way to that network (ENETUNREACH)", "is this machine online, and does it have that address family?";
         OUT_OF_DESCRIPTORS = "out-of-descriptors", Unknown, "this process or machine has no file descriptor left (EMFILE, ENFILE)", "raise `ulimit -n`, or run with a lower --parallel";
         NO_LOCAL_ADDRESS = "no-local-address", Unknown, "this machine has no local address or port left to connect from (EADDRNOTAVAIL)", "too many connections in TIME_WAIT? run with a lower --parallel";
