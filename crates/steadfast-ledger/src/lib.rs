@@ -3,6 +3,7 @@
 mod audit;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod copy;
 pub mod postgres;
 mod prepared;
 mod projections;

@@ -11,7 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("steadfast-core", &[]),
     ("steadfast-sqlite", &[]),
     ("steadfast-contract", &[]),
-    ("steadfast-config", &["steadfast-core"]),
+    ("steadfast-config", &["steadfast-core", "steadfast-postgres"]),
     ("steadfast-postgres", &["steadfast-core"]),
     ("steadfast-probe", &["steadfast-core", "steadfast-postgres"]),
     ("steadfast-vault", &["steadfast-core"]),

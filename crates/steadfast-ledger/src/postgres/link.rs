@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use steadfast_core::ledger::LedgerError;
+use steadfast_core::redact::Redactor;
 use steadfast_postgres::address::{Address, Host};
 use steadfast_postgres::password_file;
 use steadfast_postgres::session::sign_in;
@@ -31,6 +32,8 @@ pub(super) struct Server {
     patience: Duration,
     /// Why the password file was not used.
     unused: Option<String>,
+    /// Knows the password, whatever the server repeats.
+    redactor: Redactor,
 }
 
 impl Server {
@@ -44,7 +47,11 @@ impl Server {
             Some(Ok(None)) | None => (address, None),
         };
         address.application_name.get_or_insert_with(|| "steadfast".to_owned());
-        Ok(Server { address, tls, patience, unused })
+        let redactor = Redactor::default();
+        if let Some(password) = &address.password {
+            redactor.learn(password);
+        }
+        Ok(Server { address, tls, patience, unused, redactor })
     }
 
     /// Its address, which prints without a password.
@@ -57,8 +64,13 @@ impl Server {
         self.unused.as_deref()
     }
 
-    async fn connect(&self, doing: Doing) -> Result<Session, Refusal> {
-        let bound = self.address.connect_timeout.unwrap_or(self.patience).min(self.patience);
+    /// Takes the password out of what the server says.
+    pub(super) fn redacted(&self, text: String) -> String {
+        self.redactor.text(&text).unwrap_or(text)
+    }
+
+    async fn connect(&self, doing: Doing, left: Duration) -> Result<Session, Refusal> {
+        let bound = self.address.connect_timeout.unwrap_or(left).min(left);
         let connecting = async {
             let (client, moving) = match &self.address.host {
                 Host::Tcp { name, port } => {
@@ -111,7 +123,8 @@ impl Link {
             let began = Instant::now();
             let mut pause = FIRST_PAUSE;
             for tries in 1.. {
-                let refusal = match attempt(server, *doing, session, was_there, &mut job).await {
+                let left = server.patience.saturating_sub(began.elapsed());
+                let refusal = match attempt(server, *doing, left, session, was_there, &mut job).await {
                     Ok(done) => return Ok(done),
                     Err(refusal) => refusal,
                 };
@@ -151,13 +164,14 @@ fn no_sign_in(error: tokio_postgres::Error) -> Refusal {
 async fn attempt<T>(
     server: &Server,
     doing: Doing,
+    left: Duration,
     session: &mut Option<Session>,
     was_there: &mut bool,
     job: &mut impl AsyncFnMut(&mut Session) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
     let mut live = match session.take() {
         Some(live) => live,
-        None => server.connect(doing).await?,
+        None => server.connect(doing, left).await?,
     };
     *was_there = true;
     match job(&mut live).await {

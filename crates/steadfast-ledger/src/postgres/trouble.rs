@@ -1,6 +1,9 @@
 //! Postgres' errors in words that say what to do next, and which of them pass.
 
+use std::time::Duration;
+
 use steadfast_core::ledger::LedgerError;
+use steadfast_core::measure::Lapse;
 use steadfast_postgres::session::said;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -132,7 +135,7 @@ pub(super) fn explain(refusal: Refusal, server: &Server, doing: Doing, tries: u3
 
 fn of_server(error: &Error, server: &Server, doing: Doing, tries: u32) -> LedgerError {
     let place = server.address();
-    let said = said(error);
+    let said = server.redacted(said(error));
     let Some(code) = error.code() else {
         let why = if error.is_closed() || below(error).is_some() {
             format!("the connection to {place} was lost ({said}); is the server being stopped?")
@@ -192,6 +195,7 @@ fn refuse(doing: Doing, why: String) -> LedgerError {
     }
 }
 
-fn lapse(bound: std::time::Duration) -> String {
-    steadfast_core::measure::Lapse(bound).to_string()
+fn lapse(bound: Duration) -> String {
+    // What is left of the patience is a little less than a round number.
+    Lapse(Duration::from_millis(bound.as_micros().div_ceil(1000) as u64)).to_string()
 }

@@ -21,51 +21,76 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-/// Between a ledger and its server. When it is armed it swallows the next answer to a COMMIT, and cuts that connection.
+/// Between a ledger and its server, to spring a trap on either way.
 struct Proxy {
     port: u16,
-    armed: Arc<AtomicBool>,
+    /// Swallows the next answer to a COMMIT, and cuts that connection.
+    answer: Arc<Trap>,
+    /// Forwards no request from the first record on, and leaves the connection as it is: the machine vanished.
+    request: Arc<Trap>,
+}
+
+/// Springs once, at these bytes.
+struct Trap {
+    at: &'static [u8],
+    cuts: bool,
+    is_set: AtomicBool,
+}
+
+impl Trap {
+    fn at(at: &'static [u8], cuts: bool) -> Arc<Trap> {
+        Arc::new(Trap { at, cuts, is_set: AtomicBool::new(false) })
+    }
+
+    fn set(&self) {
+        self.is_set.store(true, Ordering::SeqCst);
+    }
+
+    fn has_sprung(&self) -> bool {
+        !self.is_set.load(Ordering::SeqCst)
+    }
+
+    fn springs(&self, bytes: &[u8]) -> bool {
+        bytes.windows(self.at.len()).any(|part| part == self.at) && self.is_set.swap(false, Ordering::SeqCst)
+    }
 }
 
 impl Proxy {
     fn before(server: &Postgres) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let armed = Arc::new(AtomicBool::new(false));
-        let (to, trigger) = (server.port(), Arc::clone(&armed));
+        let to = server.port();
+        let (answer, request) = (Trap::at(b"COMMIT\0", true), Trap::at(b"INSERT INTO steadfast.record", false));
+        let (answers, requests) = (Arc::clone(&answer), Arc::clone(&request));
         // It ends with the process of the test.
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 let client = client.unwrap();
-                let server = TcpStream::connect(("127.0.0.1", to)).unwrap();
+                let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { continue };
                 let (from, into) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                std::thread::spawn(move || forward(from, into, None));
-                let trigger = Arc::clone(&trigger);
-                std::thread::spawn(move || forward(server, client, Some(&trigger)));
+                let (answers, requests) = (Arc::clone(&answers), Arc::clone(&requests));
+                std::thread::spawn(move || forward(from, into, &requests));
+                std::thread::spawn(move || forward(server, client, &answers));
             }
         });
-        Proxy { port, armed }
+        Proxy { port, answer, request }
     }
 
     fn url(&self, server: &Postgres, database: &str) -> String {
         server.url(database).replace(&server.port().to_string(), &self.port.to_string())
     }
-
-    fn swallow_the_next_answer(&self) {
-        self.armed.store(true, Ordering::SeqCst);
-    }
-
-    fn has_swallowed(&self) -> bool {
-        !self.armed.load(Ordering::SeqCst)
-    }
 }
 
-fn forward(mut from: TcpStream, mut to: TcpStream, armed: Option<&AtomicBool>) {
+fn forward(mut from: TcpStream, mut to: TcpStream, trap: &Trap) {
     let mut bytes = [0; 65536];
     while let Ok(length @ 1..) = from.read(&mut bytes) {
-        let answers_commit = bytes[..length].windows(7).any(|part| part == b"COMMIT\0");
-        if armed.is_some_and(|armed| answers_commit && armed.swap(false, Ordering::SeqCst)) {
-            break;
+        if trap.springs(&bytes[..length]) {
+            if trap.cuts {
+                break;
+            }
+            loop {
+                std::thread::park();
+            }
         }
         if to.write_all(&bytes[..length]).is_err() {
             break;
@@ -80,18 +105,18 @@ fn a_commit_whose_answer_is_lost_is_recorded_once() {
     let server = Postgres::start();
     let proxy = Proxy::before(&server);
     let ledger = PostgresLedger::open(address(&proxy.url(&server, "postgres")), Options::default()).unwrap();
-    proxy.swallow_the_next_answer();
+    proxy.answer.set();
     let head = wait(ledger.commit(run("r1", 0, 8))).unwrap();
-    assert!(proxy.has_swallowed());
+    assert!(proxy.answer.has_sprung());
     assert_eq!(head.seq, 10);
     let found = wait(ledger.verify(Some(head))).unwrap();
     assert_eq!((found.head, found.faults), (head, vec![]));
 
     // Somebody who compares and sets is not told that somebody else was faster: it was himself.
-    proxy.swallow_the_next_answer();
+    proxy.answer.set();
     let batch = Batch { expect_head: Some(head), ..run("r2", 1, 8) };
     let head = wait(ledger.commit(batch)).unwrap();
-    assert!(proxy.has_swallowed());
+    assert!(proxy.answer.has_sprung());
     assert_eq!((head.seq, wait(ledger.head())), (20, Ok(head)));
 }
 
@@ -101,11 +126,35 @@ fn a_prune_whose_answer_is_lost_is_done_once_and_says_what_it_did() {
     let proxy = Proxy::before(&server);
     let ledger = PostgresLedger::open(address(&proxy.url(&server, "postgres")), Options::default()).unwrap();
     wait(ledger.commit(batch([(red(1, "a", b"old"), b"old")]))).unwrap();
-    proxy.swallow_the_next_answer();
+    proxy.answer.set();
     let pruned = wait(ledger.prune(at(10), Timestamp::UNIX_EPOCH)).unwrap();
-    assert!(proxy.has_swallowed());
+    assert!(proxy.answer.has_sprung());
     assert_eq!(pruned, Pruned { dropped: 1, bytes: 3 });
     assert_eq!(wait(ledger.head()).unwrap().seq, 2);
+}
+
+/// A machine vanishes while it holds the end of the chain: the others wait no longer than its patience.
+#[test]
+fn a_machine_that_vanishes_in_the_middle_of_a_commit_does_not_hold_the_head_for_ever() {
+    let server = Postgres::start();
+    let proxy = Proxy::before(&server);
+    let short = Options { patience: std::time::Duration::from_millis(500) };
+    let vanishing = PostgresLedger::open(address(&proxy.url(&server, "postgres")), short).unwrap();
+    let other = PostgresLedger::open(address(&server.url("postgres")), Options::default()).unwrap();
+    proxy.request.set();
+    let vanished = vanishing.commit(run("r1", 0, 8));
+    let holds = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'";
+    patience::until("the head to be held", || match server.sql("postgres", holds).as_str() {
+        "1" => Ok(()),
+        other => Err(other.to_owned()),
+    });
+    assert!(proxy.request.has_sprung());
+    let head = wait(other.commit(run("r2", 1, 8))).unwrap();
+    assert_eq!(head.seq, 10);
+    let refused = wait(vanished).unwrap_err().to_string();
+    assert!(refused.contains("idle-in-transaction timeout"), "{refused}");
+    let found = wait(other.verify(Some(head))).unwrap();
+    assert_eq!((found.head, found.faults), (head, vec![]));
 }
 
 /// The server's process is killed while it commits, before the commit is done: it is done again, once.

@@ -167,6 +167,20 @@ fn a_user_without_rights_or_password_is_told_what_is_missing() {
     check(wait(open(&at("bob:s3cret-bob")).unwrap().commit(a_note())), &["permission denied"]);
 }
 
+/// Whatever the server says, the password is not in it.
+#[test]
+fn a_server_that_repeats_the_password_is_redacted() {
+    let server = Postgres::with(&Cluster { password: Some("s3cret-horse".into()), ..Cluster::default() });
+    let ledger = open(&server.url("postgres").replace("postgres@", "postgres:s3cret-horse@")).unwrap();
+    server.sql(
+        "postgres",
+        "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         RAISE EXCEPTION 'I know s3cret-horse' USING HINT = 'it is s3cret-horse'; END $$; \
+         CREATE TRIGGER tells BEFORE INSERT ON steadfast.record FOR EACH STATEMENT EXECUTE FUNCTION tell()",
+    );
+    check(wait(ledger.commit(a_note())), &["I know ***; it is *** (P0001)"]);
+}
+
 #[test]
 fn the_password_file_is_used_unless_others_can_read_it() {
     let server = Postgres::with(&Cluster { password: Some("s3cret-horse".into()), ..Cluster::default() });
