@@ -297,6 +297,9 @@ impl Kind for Sql {
             (Some(query), _) if query.trim().is_empty() => {
                 problems.add(table.place(&["query"]), "an empty query", "there would be no answer");
             }
+            (Some(query), _) if query.contains('\0') => {
+                problems.add(table.place(&["query"]), "a NUL in the query", "no database would read on behind it");
+            }
             (Some(_), None) => {
                 let why = "its answer would be thrown away";
                 problems.suggest(
