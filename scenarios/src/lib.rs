@@ -1,5 +1,6 @@
 //! Real components as fixtures: each starts on a free loopback port, is waited for by readiness, and ends with its value.
 
+pub mod application;
 pub mod certificates;
 pub mod island;
 pub mod listener;

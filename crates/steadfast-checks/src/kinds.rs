@@ -7,6 +7,7 @@ pub mod files;
 pub mod http;
 pub mod icmp;
 pub mod sql;
+pub mod sqlite;
 pub mod tcp;
 pub mod tls;
 
@@ -23,6 +24,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &Of::<files::Files>::NEW,
     &Of::<command::Command>::NEW,
     &Of::<sql::Sql>::NEW,
+    &Of::<sqlite::Sqlite>::NEW,
     &Of::<contract::Contract>::NEW,
 ];
 

@@ -12,3 +12,4 @@ mod scene;
 mod sql;
 mod sql_postgres;
 mod sql_postgres_liars;
+mod sqlite;

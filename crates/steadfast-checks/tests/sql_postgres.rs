@@ -328,7 +328,7 @@ fn a_lock_is_busy_and_a_slow_query_is_ended_on_the_server_too() {
     let mut scene = Scene::new();
     let url = postgres.url("postgres");
     let held = Held::run(&postgres, "postgres", "", "begin; lock t; select pg_sleep(600)");
-    scene.timeout = Some(Duration::from_secs(2));
+    scene.timeout = Some(Duration::from_secs(5));
     check(&scene, &url, "query = 'select count(*) from t'\nexpect.scalar = 0", "unknown database-busy");
     drop(held);
     let began = Instant::now();

@@ -54,6 +54,7 @@ pub mod codes {
         BAD_LENGTH = "bad-length", Fail, "the answer is shorter or longer than it says it is", "a proxy or the service cuts its answers; look at both logs";
         BAD_ENCODING = "bad-encoding", Fail, "the answer cannot be decoded as its Content-Encoding says", "look at the compression settings of the proxy";
         FILE_MISSING = "file-missing", Fail, "the file or folder is not there (ENOENT)", "was it deleted, moved, or is the volume not mounted?";
+        NOT_A_DATABASE = "not-a-database", Fail, "the file is there and is no database", "does the path point at the right file? an encrypted or overwritten one looks like this too";
         COMMAND_TIMEOUT = "command-timeout", Fail, "the command was still running at its timeout; its whole process group was ended", "run it by hand; a command that waits for input or streams for ever is no check";
 
         MISSING = "missing", Fail, "what the expectation reads is not there", "the answer lacks it: look at what was seen";

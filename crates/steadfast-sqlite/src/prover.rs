@@ -344,12 +344,14 @@ impl<'a> Run<'a> {
         if plan.content {
             naming::compare(&common, &map, &interiors, &share, &mut findings).map_err(io)?;
             self.tell_now(Stage::ThroughSqlite, source.pages, source, findings.list().len() as u64);
-            let only = options.table.as_deref();
-            gathered.halted =
-                through_sqlite::check(ready.sql, &plan, &self.bell, &mut findings, &mut gathered.unproven, only);
-        }
-        if plan.content {
-            proof.notes.extend(partial_indexes(&plan));
+            let asked = through_sqlite::Asked {
+                sql: ready.sql,
+                plan: &plan,
+                tallies: &share.tallies,
+                bell: &self.bell,
+                only: options.table.as_deref(),
+            };
+            gathered.halted = asked.check(&mut findings, &mut gathered.unproven);
         }
         gathered.findings.absorb(findings);
         if let Some(manifest) = manifest {
@@ -480,18 +482,6 @@ fn differing(
         only_there: reference.pages().saturating_sub(map.pages()),
         by_tree,
     }
-}
-
-/// SQLite's own check, which judges these, asks for an entry for every row and never for a row for every entry.
-fn partial_indexes(plan: &Plan) -> Vec<String> {
-    let tables = plan.schema.tables.iter().filter(|table| plan.in_scope[table.tree as usize]);
-    let partial = tables.flat_map(|table| &table.indexes).filter(|index| index.partial);
-    partial
-        .map(|index| {
-            let name = plan.name(index.tree);
-            format!("partial index {name}: its rows have their entries and its order holds; entries without a row are not looked for")
-        })
-        .collect()
 }
 
 /// What a state is bound to beside the file.

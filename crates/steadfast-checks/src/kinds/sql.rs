@@ -207,13 +207,6 @@ pub mod sql_codes {
         meaning: "the address begins with postgres:// and cannot be read as libpq would",
         advice: "postgres://USER@HOST:PORT/DATABASE; in a password / is written %2F, @ %40, : %3A",
     };
-    /// The file is no database.
-    pub const NOT_A_DATABASE: Code = Code {
-        word: "not-a-database",
-        side: Side::Fail,
-        meaning: "the file is there and is no database",
-        advice: "does the path point at the right file? an encrypted or overwritten one looks like this too",
-    };
     /// The database is damaged.
     pub const DATABASE_CORRUPT: Code = Code {
         word: "database-corrupt",
@@ -250,7 +243,6 @@ impl Kind for Sql {
         sql_codes::NOT_ACCEPTING,
         sql_codes::TOO_MANY_CONNECTIONS,
         sql_codes::OUT_OF_RESOURCES,
-        sql_codes::NOT_A_DATABASE,
         sql_codes::DATABASE_CORRUPT,
         sql_codes::NOT_READ_ONLY,
         sql_codes::CANCELLED,
@@ -296,6 +288,9 @@ impl Kind for Sql {
             }
             (Some(query), _) if query.trim().is_empty() => {
                 problems.add(table.place(&["query"]), "an empty query", "there would be no answer");
+            }
+            (Some(query), _) if query.contains('\0') => {
+                problems.add(table.place(&["query"]), "a NUL in the query", "no database would read on behind it");
             }
             (Some(_), None) => {
                 let why = "its answer would be thrown away";

@@ -237,6 +237,9 @@ impl Session<'_> {
         let (mut columns, mut rows) = (Vec::new(), Vec::new());
         for message in self.simple(&fetch).await? {
             match message {
+                SimpleQueryMessage::RowDescription(_) if !columns.is_empty() => {
+                    return Err(Trouble::new(codes::BAD_PROTOCOL, "the server described the columns twice"));
+                }
                 SimpleQueryMessage::RowDescription(described) => {
                     columns = described.iter().map(|column| column.name().to_owned()).collect();
                 }

@@ -13,7 +13,7 @@ use steadfast_core::finding::{Code, codes};
 use steadfast_core::observation::{Hash, Trouble};
 use steadfast_core::world::World;
 
-use super::sql_codes::{DATABASE_CORRUPT, NOT_A_DATABASE, NOT_READ_ONLY, QUERY_FAILED};
+use super::sql_codes::{DATABASE_CORRUPT, NOT_READ_ONLY, QUERY_FAILED};
 use super::{Answer, SqlSeen};
 use crate::blocking::out_of_time;
 use crate::closed_world::must_stay_inside;
@@ -85,7 +85,7 @@ fn open(path: &Path, world: &World) -> Result<Connection, Trouble> {
         Trouble::new(code, format!("{}: {why}", path.display()))
     })?;
     if !meta.is_file() {
-        return Err(Trouble::new(NOT_A_DATABASE, format!("{} is no file", path.display())));
+        return Err(Trouble::new(codes::NOT_A_DATABASE, format!("{} is no file", path.display())));
     }
     if let Err(why) = std::fs::File::open(path) {
         return Err(match why.kind() {
@@ -191,7 +191,7 @@ fn trouble_of(why: &rusqlite::Error, path: &Path, world: &World) -> Trouble {
     let code: Code = match why {
         rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => codes::DATABASE_BUSY,
-            ErrorCode::NotADatabase => NOT_A_DATABASE,
+            ErrorCode::NotADatabase => codes::NOT_A_DATABASE,
             ErrorCode::DatabaseCorrupt => DATABASE_CORRUPT,
             ErrorCode::AuthorizationForStatementDenied | ErrorCode::ReadOnly => NOT_READ_ONLY,
             ErrorCode::CannotOpen | ErrorCode::PermissionDenied => codes::PERMISSION_DENIED,
