@@ -24,6 +24,10 @@ pub struct Options {
     pub settings: Vec<(String, String)>,
 }
 
+/// What `pg_isready` says by its exit code.
+const ACCEPTS: i32 = 0;
+const REJECTS: i32 = 1;
+
 /// A running cluster. It ends, with its data, when its value does.
 pub struct Postgres {
     child: Option<Child>,
@@ -87,7 +91,19 @@ impl Postgres {
     /// Starts the server again, on the same port.
     pub fn resume(&mut self) {
         assert!(self.child.is_none(), "it runs");
-        patience::until("postgres on its old port", || self.try_to_run_on(self.port));
+        patience::until("postgres on its old port", || self.try_to_run_on(self.port, ACCEPTS));
+    }
+
+    /// Starts the stopped server again as a standby that nobody may ask: it runs, and says so to everybody (57P03).
+    pub fn resume_rejecting(&mut self) {
+        assert!(self.child.is_none(), "it runs");
+        let signal = self.data().join("standby.signal");
+        std::fs::write(&signal, "").expect("standby.signal");
+        give_to_its_user(&signal);
+        let file = self.data().join("postgresql.auto.conf");
+        let settings = std::fs::read_to_string(&file).expect("settings");
+        std::fs::write(&file, settings + "hot_standby = off\n").expect("settings");
+        patience::until("postgres that rejects", || self.try_to_run_on(self.port, REJECTS));
     }
 
     fn make(&self, options: &Options) {
@@ -148,10 +164,10 @@ impl Postgres {
 
     fn try_to_run(&mut self) -> Result<(), String> {
         let [port] = free_ports::<1>();
-        self.try_to_run_on(port)
+        self.try_to_run_on(port, ACCEPTS)
     }
 
-    fn try_to_run_on(&mut self, port: u16) -> Result<(), String> {
+    fn try_to_run_on(&mut self, port: u16, ready: i32) -> Result<(), String> {
         self.port = port;
         let log = std::fs::File::create(self.folder.path().join("log")).map_err(|why| why.to_string())?;
         let mut command = as_its_user("postgres");
@@ -163,7 +179,7 @@ impl Postgres {
             let asked = Command::new(programs().join("pg_isready"))
                 .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres"])
                 .status();
-            asked.is_ok_and(|status| status.success())
+            asked.is_ok_and(|status| status.code() == Some(ready))
         };
         let runs = patience::until("postgres to accept", || match child.try_wait() {
             Ok(Some(_)) => Ok(false),

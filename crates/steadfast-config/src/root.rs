@@ -93,7 +93,16 @@ impl Targets {
 /// Refuses an address with a password in it.
 pub(crate) fn refuse_password(address: &str, span: Span, problems: &mut Problems) {
     let userinfo = address.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next()?.rsplit_once('@'));
-    if userinfo.is_some_and(|(user, _)| user.split_once(':').is_some_and(|(_, password)| !password.is_empty())) {
+    let in_userinfo =
+        userinfo.and_then(|(user, _)| user.split_once(':')).is_some_and(|(_, password)| !password.is_empty());
+    // libpq reads one behind the `?`, too.
+    let parameters =
+        address.split_once('?').filter(|_| address.starts_with("postgres")).map(|(_, rest)| rest.split('&'));
+    let in_parameters = parameters
+        .into_iter()
+        .flatten()
+        .any(|pair| pair.split_once('=').is_some_and(|(key, password)| key == "password" && !password.is_empty()));
+    if in_userinfo || in_parameters {
         let why = "a secret in a file under version control is no secret";
         problems.secret(span, "an address with a password in it", why, "{ env = \"NAME\" } or { file = \"path\" }");
     }

@@ -39,9 +39,11 @@ impl Recorder {
         self.warning.as_deref()
     }
 
-    /// Keeps a record to go out with the next commit.
+    /// Keeps a record to go out with the next commit, if there will be one.
     pub fn next(&mut self, record: Record) {
-        self.waiting.push(record);
+        if self.ledger.is_some() {
+            self.waiting.push(record);
+        }
     }
 
     /// Commits what waits and this evidence, together or not at all.

@@ -1,5 +1,6 @@
 //! Asking SQLite: read-only by its own enforcement, bounded in time and rows, and never creating anything.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -65,8 +66,12 @@ pub(super) fn ask(path: &Path, query: Option<&str>, world: &World) -> Result<Sql
     let connection = open(path, world)?;
     let said = |why: rusqlite::Error| trouble_of(&why, path, world);
     let tables = tables_of(&connection).map_err(said)?;
-    let answer = query.map(|query| answer_of(&connection, query)).transpose().map_err(said)?;
-    Ok(SqlSeen { tables, answer })
+    let mut seen = SqlSeen { tables, ..SqlSeen::default() };
+    match query {
+        Some(query) => seen.answer = Some(answer_of(&connection, query).map_err(said)?),
+        None => seen.columns = columns_of(&connection).map_err(said)?,
+    }
+    Ok(seen)
 }
 
 fn open(path: &Path, world: &World) -> Result<Connection, Trouble> {
@@ -125,6 +130,18 @@ fn tables_of(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare(query)?;
     let names = statement.query_map([], |row| row.get(0))?;
     names.collect()
+}
+
+fn columns_of(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Vec<String>>> {
+    let query = "select t.name, c.name from sqlite_schema t, pragma_table_info(t.name) c where t.type in ('table', 'view') \
+                 and t.name not like 'sqlite\\_%' escape '\\' order by t.name, c.cid limit 200000";
+    let mut statement = connection.prepare(query)?;
+    let mut columns: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))? {
+        let (table, column) = row?;
+        columns.entry(table).or_default().push(column);
+    }
+    Ok(columns)
 }
 
 fn answer_of(connection: &Connection, query: &str) -> rusqlite::Result<Answer> {
