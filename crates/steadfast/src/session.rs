@@ -1,5 +1,6 @@
 //! What a command works with: the project, the World, the ledger, and who may stop it, as the flags have them.
 
+use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,11 +109,21 @@ impl WorldFlags {
     }
 }
 
+/// What the runtime opens for itself: where it waits, and how it hears of signals. It panics where that fails later.
+const OWN_DESCRIPTORS: usize = 6;
+
+fn room() -> std::io::Result<()> {
+    let held: std::io::Result<Vec<File>> = (0..OWN_DESCRIPTORS).map(|_| File::open("/dev/null")).collect();
+    held.map(drop)
+}
+
 /// Runs a procedure to its end. SIGINT and SIGTERM stop it in good order; the second ends the process.
 pub(crate) fn block_on<T>(work: impl AsyncFnOnce(Stop) -> T) -> Result<T, Refused> {
     // One thread: looks wait far more than they compute, and what computes is handed to blocking threads.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|why| refuse(format!("this machine cannot start the program: {why}")))?;
+    let runtime = room().and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build());
+    let runtime = runtime.map_err(|why| {
+        refuse(format!("this machine cannot start the program: {why}\n       `ulimit -n` shows the limit, `ulimit -n 1024` raises it"))
+    })?;
     Ok(runtime.block_on(async {
         let (switch, stop) = Stop::pair();
         let signals = tokio::spawn(async move {
