@@ -3,6 +3,7 @@
 pub mod blocking;
 pub mod client_certificate;
 pub mod closed_world;
+pub mod host;
 pub mod html_claims;
 pub mod json_claims;
 pub mod kinds;

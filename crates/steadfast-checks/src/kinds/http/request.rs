@@ -102,7 +102,7 @@ impl Setting for HeaderText {
 /// Makes every request of the look, a few at a time, and keeps their order.
 pub(super) async fn observe(look: &HttpLook, world: &World) -> Outcome<Vec<Arc<Exchange>>> {
     let (method, paths) = look.requests();
-    if let Some(from) = &look.sweep_from {
+    if let Some(from) = &*look.sweep_from {
         return match listing::endpoints(look, from, world).await {
             Ok(endpoints) => Outcome::Seen(sweep(look, world, method, endpoints).await),
             Err(trouble) => trouble.into(),
@@ -262,19 +262,19 @@ pub(super) fn prepare(
         let _ = (url.set_username(""), url.set_password(None));
     }
     let mut body = bytes::Bytes::new();
-    if let Some(value) = &look.json {
+    if let Some(value) = &*look.json {
         set("content-type", "application/json")?;
         body = value.0.to_string().into();
     }
     if !look.form.is_empty() {
         set("content-type", "application/x-www-form-urlencoded")?;
         let mut form = url::form_urlencoded::Serializer::new(String::new());
-        for (name, text) in &look.form {
+        for (name, text) in &*look.form {
             form.append_pair(name, world.text(text)?.expose());
         }
         body = form.finish().into();
     }
-    if let Some(text) = &look.body {
+    if let Some(text) = &*look.body {
         body = world.text(text)?.expose().to_owned().into();
     }
     let public = |text: &HeaderText| matches!(text, HeaderText::Plain(Text::Literal(_)));
@@ -299,7 +299,7 @@ pub(super) fn prepare(
         keep_alive: look.keep_alive,
         compressed: look.compressed,
         proxy: look.proxy.as_ref().map(|proxy| proxy.read_in(world)).transpose()?,
-        identity: match &look.client_certificate {
+        identity: match &*look.client_certificate {
             Some(certificate) if own => Some(certificate.read_in(world)?),
             Some(_) | None => None,
         },
@@ -338,7 +338,7 @@ fn curl(look: &HttpLook, world: &World, ask: &Ask, method: &str, further: &[(Str
     let headers = look.headers.iter().filter(|(name, _)| ask.headers.contains_key(name.as_str()));
     line.extend(headers.map(|(name, text)| format!("-H {}", expanded(&format!("{name}: {}", text.shell())))));
     line.extend(further.iter().map(|(name, value)| format!("-H {}", quoted(&format!("{name}: {value}")))));
-    if let Some(value) = &look.json {
+    if let Some(value) = &*look.json {
         line.push(format!("--json {}", quoted(&value.0.to_string())));
     }
     line.extend(
