@@ -83,6 +83,7 @@ pub(crate) const PACKAGES: &[Package] = &[
         sign: Sign::Program("strace"),
         reason: "shows which addresses and files a process touches",
     },
+    Package { name: "tinyproxy", sign: Sign::Program("tinyproxy"), reason: "a forward proxy for the http kind" },
     Package {
         name: "unbound",
         sign: Sign::Program("unbound"),

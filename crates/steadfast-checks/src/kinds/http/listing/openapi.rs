@@ -242,11 +242,11 @@ components:
     fn gets_without_required_parameters_are_asked_and_with_examples_those_that_have_one() {
         check(SHOP, false, &["https://shop.example/v1 /health", "/orders", "/tenant", "3 unasked"]);
         let with = [
+            "/v2 /designs/7d%2F0b",
             "/health",
             "/orders",
-            "/tenant",
-            "/v2 /designs/7d%2F0b",
             "/search?q=green%20tea&tag=a&tag=b cookie: session=x1",
+            "/tenant",
             "1 unasked",
         ];
         check(SHOP, true, &with);
