@@ -120,7 +120,14 @@ pub(crate) struct StringRule {
 
 impl Default for StringRule {
     fn default() -> StringRule {
-        StringRule { min: 0, max: usize::MAX, patterns: Vec::new(), one_of: None, only_one_of: false, one_of_text: Vec::new() }
+        StringRule {
+            min: 0,
+            max: usize::MAX,
+            patterns: Vec::new(),
+            one_of: None,
+            only_one_of: false,
+            one_of_text: Vec::new(),
+        }
     }
 }
 

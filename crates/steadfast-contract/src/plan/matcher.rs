@@ -1,6 +1,7 @@
 //! Patterns. Most patterns in contracts are a row of character classes between `^` and `$`: those are matched without an
-//! engine, and most of them in one comparison of thirty-two bytes with the ranges that may stand there. Others run on `regex`, after the translation from ECMA-262 that the official judge uses.
-//! What `regex` cannot do (look-around, back references) is left to the official judge.
+//! engine, and most of them in one comparison of thirty-two bytes with the ranges that may stand there. Others run on
+//! `regex`, after the translation from ECMA-262 that the official judge uses. What `regex` cannot do (look-around, back
+//! references) is left to the official judge.
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
@@ -79,7 +80,7 @@ pub(crate) struct Shape {
     span: [[u8; WIDTH]; 2],
     least: usize,
     most: usize,
-    /// Places beyond this one are not looked at.
+    /// Places from here on are not looked at: `usize::MAX` where the row goes to the end, for every byte counts there.
     looked_at: usize,
 }
 
@@ -87,7 +88,7 @@ impl Shape {
     /// `None`: it has no such shape.
     fn new(steps: &[Step], to_the_end: bool) -> Option<Shape> {
         let (last, fixed) = steps.split_last()?;
-        let mut shape = Shape { low: [[0; WIDTH]; 2], span: [[0; WIDTH]; 2], least: 0, most: 0, looked_at: WIDTH };
+        let mut shape = Shape { low: [[0; WIDTH]; 2], span: [[0; WIDTH]; 2], least: 0, most: 0, looked_at: usize::MAX };
         for step in fixed {
             if step.min != step.max {
                 return None;
@@ -163,9 +164,7 @@ impl Shape {
         let counted = counted as u8;
         let mut wrong = 0;
         for (place, byte) in window.iter().enumerate() {
-            let outside = |which: usize| {
-                u8::from(byte.wrapping_sub(self.low[which][place]) > self.span[which][place])
-            };
+            let outside = |which: usize| u8::from(byte.wrapping_sub(self.low[which][place]) > self.span[which][place]);
             wrong |= outside(0) & outside(1) & u8::from((place as u8) < counted);
         }
         wrong == 0
@@ -296,6 +295,19 @@ mod tests {
             prop_assert_eq!(ours.matches(&text), engine.is_match(&text));
             let within = format!("\"{text}\", 0123456789abcdef0123456789abcdef");
             prop_assert_eq!(ours.matches_within(within.as_bytes(), 1, 1 + text.len()), engine.is_match(&text));
+        }
+    }
+
+    #[test]
+    fn a_wrong_byte_is_seen_wherever_it_stands() {
+        let ours = Matcher::new("^Q[0-9]+$").unwrap();
+        for length in 1..100 {
+            let text = format!("Q{}", "0".repeat(length));
+            assert!(ours.matches(&text), "{text}");
+            for place in 1..text.len() {
+                let wrong = format!("{}a{}", &text[..place], &text[place + 1..]);
+                assert!(!ours.matches(&wrong), "{wrong}");
+            }
         }
     }
 

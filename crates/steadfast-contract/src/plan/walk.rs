@@ -448,8 +448,7 @@ impl<'a, F: Flaw> Walk<'a, F> {
             return false;
         }
         if (bytes > max || bytes < rule.min.saturating_mul(4)) && !(rule.min <= 1 && max == usize::MAX) {
-            let length =
-                if self.flaw.makes(Bug::LengthInBytes) { bytes } else { code_points(&text[start..end]) };
+            let length = if self.flaw.makes(Bug::LengthInBytes) { bytes } else { code_points(&text[start..end]) };
             if length < rule.min || length > max {
                 return false;
             }
@@ -553,7 +552,6 @@ impl<'a, F: Flaw> Walk<'a, F> {
         items.sort_unstable();
         if items.windows(2).any(|pair| pair[0] == pair[1]) { Err(Reject) } else { Ok(()) }
     }
-
 }
 
 static ANY_OBJECT: ObjectRule = ObjectRule {

@@ -187,8 +187,9 @@ impl<'a, F: Flaw> Walk<'a, F> {
             keys.sort_unstable_by(|one, other| {
                 one.0.cmp(&other.0).then_with(|| text[one.1..one.2].cmp(&text[other.1..other.2]))
             });
-            let twice =
-                keys.windows(2).any(|pair| pair[0].0 == pair[1].0 && text[pair[0].1..pair[0].2] == text[pair[1].1..pair[1].2]);
+            let twice = keys
+                .windows(2)
+                .any(|pair| pair[0].0 == pair[1].0 && text[pair[0].1..pair[0].2] == text[pair[1].1..pair[1].2]);
             if twice && !self.flaw.makes(Bug::UnknownDuplicateUnseen) {
                 return Err(DontKnow);
             }
