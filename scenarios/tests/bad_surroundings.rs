@@ -70,6 +70,49 @@ fn a_read_only_working_folder_changes_no_verdict() {
 }
 
 #[test]
+fn however_few_files_it_may_open_it_says_so_and_blames_nobody_else() {
+    let nginx = start();
+    let at = nginx.url().replace("http://", "");
+    let others = format!(
+        "[[check]]\nid = \"tcp\"\n[check.tcp]\naddress = \"{at}\"\nexpect.within = \"9s\"\n\
+         [[check]]\nid = \"files\"\n[check.files]\nglob = \"*\"\nexpect.exists = true\n\
+         [[check]]\nid = \"command\"\n[check.command]\nrun = [\"true\"]\nexpect.exit = 0\n\
+         [[check]]\nid = \"sql\"\n[check.sql]\ndatabase = \"shop.db\"\nquery = \"select 1\"\nexpect.scalar = 1\n"
+    );
+    let workplace = Workplace::with(&(page(&nginx) + &others));
+    workplace.write("shop.db", "");
+    let mut hindered = std::collections::BTreeSet::new();
+    for limit in 4..20 {
+        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        let arguments = ["verify", "--no-ledger", "--format", "json"];
+        let ran = workplace.start_through("sh", &["-c", &script], &arguments).wait();
+        ran.never_says("panicked");
+        match ran.code {
+            // Not even the program itself could begin: the loader says so, or it does.
+            Some(2 | 127) => drop(ran.says("open")),
+            Some(0) => assert!(!hindered.is_empty() && limit > 9, "with {limit}"),
+            Some(3) => {
+                for id in ["page", "tcp", "files", "command", "sql"] {
+                    match ran.verdict(id).as_str() {
+                        "pass" => {}
+                        _ => {
+                            assert_eq!(
+                                (ran.verdict(id).as_str(), ran.codes(id)[0].as_str()),
+                                ("unknown", "out-of-descriptors")
+                            );
+                            hindered.insert(id);
+                        }
+                    }
+                }
+            }
+            code => panic!("with {limit}: {code:?}\n{}", ran.said()),
+        }
+    }
+    assert_eq!(Vec::from_iter(hindered), ["command", "files", "page", "sql", "tcp"]);
+    workplace.run(&["verify", "--no-ledger"]).exits(0);
+}
+
+#[test]
 fn a_missing_secret_is_named_and_cannot_be_told() {
     let nginx = start();
     let text = page(&nginx)

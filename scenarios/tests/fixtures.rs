@@ -7,6 +7,7 @@ use std::process::Command;
 use scenarios::listener::Listener;
 use scenarios::misbehaving::{Misbehaving, base64};
 use scenarios::nginx::Nginx;
+use scenarios::postgres::{Options, Postgres, programs};
 
 fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
@@ -108,4 +109,46 @@ fn every_visitor_of_a_listener_is_counted_and_our_own_is_not() {
     drop(TcpStream::connect(listener.address()).unwrap());
     assert_eq!(listener.accepted(), 2);
     assert_eq!(listener.accepted(), 2);
+}
+
+/// Connects as this role over TCP with `psql`; what it says, or complains about.
+fn psql(url: &str, settings: &[(&str, &str)]) -> Result<String, String> {
+    let mut command = Command::new(programs().join("psql"));
+    command.args(["-X", "-A", "-t", "-w", "-c", "select current_user", url]).env("LC_ALL", "C");
+    let output = command.envs(settings.iter().copied()).output().unwrap();
+    match output.status.success() {
+        true => Ok(String::from_utf8(output.stdout).unwrap().trim().to_owned()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
+#[test]
+fn a_cluster_trusts_everybody_and_keeps_its_data_while_it_is_stopped() {
+    let mut postgres = Postgres::start();
+    postgres.create("shop");
+    postgres.sql("shop", "create table t (n int); insert into t values (1), (2);");
+    assert_eq!(psql(&postgres.url("shop"), &[]).as_deref(), Ok("postgres"));
+    postgres.stop();
+    assert!(psql(&postgres.url("shop"), &[]).is_err());
+    postgres.resume();
+    assert_eq!(postgres.sql("shop", "select count(*), max(n) from t"), "2|2");
+}
+
+#[test]
+fn a_cluster_with_passwords_and_tls_lets_in_who_knows_the_one_and_offers_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificates = scenarios::certificates::Certificates::write(folder.path());
+    let postgres = Postgres::with(&Options {
+        password: Some("correct-horse".into()),
+        tls: Some(certificates.leaf("good")),
+        settings: vec![("max_connections".into(), "7".into())],
+        ..Options::default()
+    });
+    let authority = certificates.authority().display().to_string();
+    let verified = [("PGSSLMODE", "verify-full"), ("PGSSLROOTCERT", &*authority)];
+    let with_password = [&verified[..], &[("PGPASSWORD", "correct-horse")]].concat();
+    assert_eq!(psql(&postgres.url("postgres"), &with_password).as_deref(), Ok("postgres"));
+    let refused = psql(&postgres.url("postgres"), &verified).unwrap_err();
+    assert!(refused.contains("no password supplied"), "{refused}");
+    assert_eq!(postgres.sql("postgres", "show max_connections"), "7");
 }

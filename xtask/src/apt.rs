@@ -25,7 +25,7 @@ pub(crate) fn install_missing() -> Result<(), Refusal> {
     let missing: Vec<&Package> = PACKAGES.iter().filter(|package| !package.is_there()).collect();
     if missing.is_empty() {
         println!("all {} packages are there", PACKAGES.len());
-        return Ok(());
+        return namespaces();
     }
     missing.iter().for_each(|package| println!("missing: {:<16} {}", package.name, package.reason));
     let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
@@ -42,8 +42,26 @@ pub(crate) fn install_missing() -> Result<(), Refusal> {
     }
     match PACKAGES.iter().find(|package| !package.is_there()) {
         Some(package) => Err(Refusal::Failed(format!("apt-get ended well, but {} is still not there", package.name))),
-        None => Ok(()),
+        None => namespaces(),
     }
+}
+
+/// Tests of names and of ping have an island to themselves: a user namespace with its own network and mounts. Linux
+/// lets everybody make one, unless it was told not to.
+fn namespaces() -> Result<(), Refusal> {
+    let made = Command::new("unshare").args(["--map-root-user", "--net", "--mount", "true"]).output();
+    let why = match made {
+        Ok(made) if made.status.success() => return Ok(()),
+        Ok(made) => String::from_utf8_lossy(&made.stderr).trim().to_owned(),
+        Err(why) => why.to_string(),
+    };
+    Err(Refusal::NotAllowed(format!(
+        "Some tests need a user namespace with a network of its own, and this user may make none ({why}). Allow it, \
+         then run it again:\n\n  \
+         sudo sysctl -w user.max_user_namespaces=10000 kernel.unprivileged_userns_clone=1 \
+         kernel.apparmor_restrict_unprivileged_userns=0\n\n\
+         (a key that this kernel does not know is not in its way; in a container: --security-opt seccomp=unconfined)"
+    )))
 }
 
 /// Whether this process may install: `/proc/self` belongs to the user that it runs as.

@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 /// Builds and runs the package `fuzz-<name>` with the remaining arguments.
 pub fn run(arguments: &[String]) -> ExitCode {
-    crate::bench::package("fuzz", "release", arguments)
+    crate::bench::package("fuzz", "release", &[], arguments)
 }

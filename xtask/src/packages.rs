@@ -22,6 +22,11 @@ enum Sign {
 /// Every package, by name.
 pub(crate) const PACKAGES: &[Package] = &[
     Package {
+        name: "bind9",
+        sign: Sign::Program("named"),
+        reason: "a name server with zones of our own for the dns kind",
+    },
+    Package {
         name: "ca-certificates",
         sign: Sign::File("/etc/ssl/certs/ca-certificates.crt"),
         reason: "the system's trusted roots, which the http and tls kinds use by default",
@@ -31,6 +36,21 @@ pub(crate) const PACKAGES: &[Package] = &[
         sign: Sign::Program("curl"),
         reason: "the copyable curl lines of findings are run and compared",
     },
+    Package {
+        name: "dovecot-imapd",
+        sign: Sign::Program("dovecot"),
+        reason: "an IMAP server for the tls kind, which offers STARTTLS",
+    },
+    Package {
+        name: "iproute2",
+        sign: Sign::Program("ip"),
+        reason: "brings up the loopback, and takes away routes, on the island that a test of names or ping has to itself",
+    },
+    Package {
+        name: "knot",
+        sign: Sign::Program("knotd"),
+        reason: "the zone's second name server, of another make, which may disagree with the first",
+    },
     Package { name: "libxml2-utils", sign: Sign::Program("xmllint"), reason: "holds the junit report to its schema" },
     Package {
         name: "nginx",
@@ -38,6 +58,11 @@ pub(crate) const PACKAGES: &[Package] = &[
         reason: "a real web server in scenarios: static pages, basic auth, redirects, gzip, HTTP/2",
     },
     Package { name: "openssl", sign: Sign::Program("openssl"), reason: "a TLS peer that is not rustls" },
+    Package {
+        name: "pgbouncer",
+        sign: Sign::Program("pgbouncer"),
+        reason: "a pool in transaction mode between the sql kind and Postgres",
+    },
     Package {
         name: "postgresql",
         sign: Sign::Program("postgres"),
@@ -57,6 +82,16 @@ pub(crate) const PACKAGES: &[Package] = &[
         name: "strace",
         sign: Sign::Program("strace"),
         reason: "shows which addresses and files a process touches",
+    },
+    Package {
+        name: "unbound",
+        sign: Sign::Program("unbound"),
+        reason: "a resolver for the dns kind, over UDP, TCP and TLS",
+    },
+    Package {
+        name: "util-linux",
+        sign: Sign::Program("unshare"),
+        reason: "unshare: the island of a test of names or ping is a user namespace with a network of its own",
     },
 ];
 

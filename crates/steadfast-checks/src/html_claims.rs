@@ -8,26 +8,21 @@ use scraper::{Html, Selector};
 use serde_json::{Map, Value, json};
 use steadfast_core::finding::{Finding, Place, Seen, codes};
 use steadfast_core::predicate::{self, Predicate, Reading};
+use steadfast_core::rare::Rare;
 use steadfast_core::setting::{Node, Problems, Raw, Setting};
 use steadfast_core::verdict::Judgement;
 
 use crate::text_claims::{Body, BrokenText, quoted, story_of};
 
 /// A table of CSS selectors, each with its predicate.
-#[derive(Debug, Clone, Default)]
-pub struct HtmlClaims(Vec<HtmlClaim>);
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HtmlClaims(Rare<Vec<HtmlClaim>>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 struct HtmlClaim {
     source: String,
     selector: Selector,
     predicate: Predicate,
-}
-
-impl PartialEq for HtmlClaims {
-    fn eq(&self, other: &Self) -> bool {
-        self.write() == other.write()
-    }
 }
 
 impl Setting for HtmlClaims {
@@ -52,7 +47,7 @@ impl Setting for HtmlClaims {
                 Some(HtmlClaim { source: entry.key.clone(), selector: selector.ok()?, predicate: predicate? })
             })
             .collect();
-        read.into_iter().collect::<Option<Vec<_>>>().map(HtmlClaims)
+        read.into_iter().collect::<Option<Vec<_>>>().map(|claims| HtmlClaims(claims.into()))
     }
     fn missing() -> Option<Self> {
         Some(HtmlClaims::default())
@@ -95,7 +90,7 @@ impl HtmlClaims {
             return;
         }
         let page = Html::parse_document(&body.text());
-        for claim in &self.0 {
+        for claim in self.0.iter() {
             let mut inner = Judgement::default();
             claim.judge(&page, at, &mut inner);
             if body.whole {
@@ -119,7 +114,7 @@ impl HtmlClaims {
         let text = body.text();
         let page = Html::parse_document(&text);
         let mut broken = Vec::new();
-        for claim in &self.0 {
+        for claim in self.0.iter() {
             let found: Vec<_> = page.select(&claim.selector).collect();
             for operator in claim.predicate.operators() {
                 let mut add = |change: &str, changed: Html| {

@@ -13,6 +13,7 @@ use steadfast_core::finding::{Code, Finding, Place, Seen, codes};
 use steadfast_core::jsonpath::{JsonPath, Key};
 use steadfast_core::predicate::{self, JsonType, Predicate, Reading, same};
 use steadfast_core::proof::Unclaimed;
+use steadfast_core::rare::Rare;
 use steadfast_core::setting::{Node, Problems, Raw, Setting};
 use steadfast_core::verdict::Judgement;
 
@@ -20,7 +21,7 @@ use crate::text_claims::{Body, BrokenText, quoted, story_of};
 
 /// A table of JSONPaths, each with its predicate.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct JsonClaims(Vec<JsonClaim>);
+pub struct JsonClaims(Rare<Vec<JsonClaim>>);
 
 #[derive(Debug, Clone, PartialEq)]
 struct JsonClaim {
@@ -48,7 +49,7 @@ impl Setting for JsonClaims {
                 Some(JsonClaim { path: path?, predicate: predicate? })
             })
             .collect();
-        read.into_iter().collect::<Option<Vec<_>>>().map(JsonClaims)
+        read.into_iter().collect::<Option<Vec<_>>>().map(|claims| JsonClaims(claims.into()))
     }
     fn missing() -> Option<Self> {
         Some(JsonClaims::default())
@@ -133,7 +134,7 @@ impl JsonClaims {
         let Ok(document) = serde_json::from_slice::<Value>(body.bytes) else { return Unclaimed::default() };
         let mut deep = Vec::new();
         let mut shallow = Vec::new();
-        for claim in &self.0 {
+        for claim in self.0.iter() {
             let outside = |operator: &&str| matches!(*operator, "type" | "count" | "not_empty" | "absent");
             let reads_inside = !claim.predicate.operators().iter().all(outside);
             if reads_inside { &mut deep } else { &mut shallow }.extend(claim.path.pointers(&document));

@@ -2,9 +2,12 @@
 
 pub mod command;
 pub mod contract;
+pub mod dns;
 pub mod files;
 pub mod http;
+pub mod icmp;
 pub mod sql;
+pub mod sqlite;
 pub mod tcp;
 pub mod tls;
 
@@ -16,9 +19,12 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &Of::<http::Http>::NEW,
     &Of::<tls::Tls>::NEW,
     &Of::<tcp::Tcp>::NEW,
+    &Of::<dns::Dns>::NEW,
+    &Of::<icmp::Icmp>::NEW,
     &Of::<files::Files>::NEW,
     &Of::<command::Command>::NEW,
     &Of::<sql::Sql>::NEW,
+    &Of::<sqlite::Sqlite>::NEW,
     &Of::<contract::Contract>::NEW,
 ];
 

@@ -2,6 +2,7 @@
 
 pub mod blocking;
 pub mod closed_world;
+pub mod host;
 pub mod html_claims;
 pub mod json_claims;
 pub mod kinds;

@@ -2,13 +2,13 @@
 //! server from PyPI.
 
 use std::net::TcpStream;
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use scenarios::certificates::Certificates;
 use scenarios::patience::until;
 use scenarios::ports::free_ports;
+use scenarios::postgres::{Options, Postgres};
 
 use crate::scene::Scene;
 
@@ -137,50 +137,6 @@ fn smtp(certificates: &Certificates) -> Server {
     })
 }
 
-/// The newest PostgreSQL that Debian has installed.
-fn postgres_programs() -> PathBuf {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("apt-get install postgresql").flatten();
-    versions.map(|version| version.path().join("bin")).max().expect("apt-get install postgresql")
-}
-
-/// A private cluster of its own user, as PostgreSQL refuses to run as root.
-fn postgres(folder: &Path, certificates: &Certificates, ssl: &str) -> Server {
-    let data = folder.join(format!("data-{ssl}"));
-    std::fs::create_dir(&data).unwrap();
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let (certificate, key) = certificates.leaf("good");
-    let as_its_user = |program: &str| {
-        let program = postgres_programs().join(program);
-        if !is_root() {
-            return Command::new(program);
-        }
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program).current_dir("/");
-        command
-    };
-    let give = |path: &Path| {
-        if is_root() {
-            let number = |flag: &str| id(&[flag, "postgres"]).parse().ok();
-            chown(path, number("-u"), number("-g")).unwrap();
-        }
-    };
-    give(&data);
-    let made = as_its_user("initdb").args(["-A", "trust", "-N", "-D"]).arg(&data).output().unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    for (from, to) in [(certificate, "server.crt"), (key, "server.key")] {
-        let to = data.join(to);
-        std::fs::copy(from, &to).unwrap();
-        std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o600)).unwrap();
-        give(&to);
-    }
-    start("postgres", |port| {
-        let mut command = as_its_user("postgres");
-        command.arg("-D").arg(&data).args(["-h", "127.0.0.1", "-p", &port.to_string(), "-k", ""]);
-        command.args(["-c", &format!("ssl={ssl}"), "-F"]);
-        command
-    })
-}
-
 /// The handshake after STARTTLS: green with the right roots, red with the machine's, red for another name.
 fn check_starttls(scene: &Scene, certificates: &Certificates, protocol: &str, port: u16) {
     let look = |roots: &str, expect: &str| {
@@ -223,11 +179,10 @@ fn a_real_smtp_server_shows_its_certificate_after_starttls() {
 fn a_real_postgres_shows_its_certificate_and_one_without_tls_says_so() {
     let scene = Scene::new();
     let certificates = Certificates::write(&scene.root().join("tls"));
-    let postgres_with_tls = postgres(scene.root(), &certificates, "on");
-    check_starttls(&scene, &certificates, "postgres", postgres_with_tls.port);
-    drop(postgres_with_tls);
-    let without = postgres(scene.root(), &certificates, "off");
-    let table = format!("address = \"127.0.0.1:{}\"\nstarttls = \"postgres\"\nexpect.trusted = true", without.port);
+    let with = Postgres::with(&Options { tls: Some(certificates.leaf("good")), ..Options::default() });
+    check_starttls(&scene, &certificates, "postgres", with.port());
+    let without = Postgres::start();
+    let table = format!("address = \"127.0.0.1:{}\"\nstarttls = \"postgres\"\nexpect.trusted = true", without.port());
     let verdict = scene.verdict("tls", &table);
     assert_eq!(scene.said("tls", &table), "fail tls-failed");
     assert!(verdict.findings()[0].detail.contains("`ssl = off`"), "{verdict:?}");

@@ -4,8 +4,12 @@
 mod command;
 mod conformance;
 mod connections;
+mod dns;
 mod fail_or_unknown;
 mod files;
 mod prove_laws;
 mod scene;
 mod sql;
+mod sql_postgres;
+mod sql_postgres_liars;
+mod sqlite;

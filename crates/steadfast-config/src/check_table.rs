@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use steadfast_core::address::Address;
-use steadfast_core::check::{AnyKind, Check};
+use steadfast_core::check::{AnyKind, Check, Claims};
 use steadfast_core::gate::{Gate, Severity};
 use steadfast_core::measure::Lapse;
 use steadfast_core::project::{ProjectCheck, Retry};
@@ -55,13 +55,20 @@ pub(crate) const TIMEOUT: Lapse = Lapse::seconds(10);
 /// The checks of all files.
 #[derive(Default)]
 pub(crate) struct Checks {
-    pub(crate) read: Vec<ProjectCheck>,
+    read: Vec<ProjectCheck>,
     /// Every check that has an id, the rest of it right or wrong.
     pub(crate) named: Vec<Named>,
     ids: BTreeMap<String, Span>,
+    claims: Claims,
 }
 
 impl Checks {
+    /// Those that could be read.
+    pub(crate) fn into_read(mut self) -> Vec<ProjectCheck> {
+        self.read.shrink_to_fit();
+        self.read
+    }
+
     /// Reads one file's `[[check]]`s.
     pub(crate) fn take(
         &mut self,
@@ -79,7 +86,7 @@ impl Checks {
         for check in checks {
             self.name(check, problems);
             let reader = Reader { check, kinds, targets };
-            self.read.extend(reader.read(defaults, problems));
+            self.read.extend(reader.read(defaults, &mut self.claims, problems));
         }
     }
 
@@ -113,7 +120,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&self, defaults: &mut AllDefaults, problems: &mut Problems) -> Option<ProjectCheck> {
+    fn read(&self, defaults: &mut AllDefaults, claims: &mut Claims, problems: &mut Problems) -> Option<ProjectCheck> {
         let Raw::Table(entries) = &self.check.raw else {
             problems.wrong_type(self.check, "a [[check]]");
             return None;
@@ -140,18 +147,19 @@ impl Reader<'_> {
         let check = self.read_kind(kind, &merged, &fields, problems);
         self.verify_addresses(check.as_deref(), &merged, problems);
 
-        let (settings, check) = (settings?, check?);
+        let (settings, mut check) = (settings?, check?);
+        check.share(claims);
         Some(ProjectCheck {
             summary: settings.summary.unwrap_or_else(|| check.describe()),
             id: settings.id,
             gates: settings.gates.into_iter().collect(),
             every: settings.every,
             severity: settings.severity,
-            runbook: settings.runbook,
-            what_to_do: settings.what_to_do,
-            tags: settings.tags.into_iter().collect(),
-            depends_on: settings.depends_on,
-            paths: settings.paths,
+            runbook: settings.runbook.into(),
+            what_to_do: settings.what_to_do.into(),
+            tags: settings.tags.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().into(),
+            depends_on: settings.depends_on.into(),
+            paths: settings.paths.into(),
             retry: settings.retry,
             timeout,
             public: settings.public,

@@ -3,6 +3,7 @@
 mod check_table;
 mod defaults;
 mod depends;
+mod document;
 mod include;
 mod load;
 mod refusal;

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use steadfast_core::check::AnyKind;
 use steadfast_core::project::Project;
-use steadfast_core::setting::{Node, Problems, Raw, Table};
+use steadfast_core::setting::{Node, Problems, Table};
 
 use crate::check_table::Checks;
 use crate::defaults::AllDefaults;
+use crate::document::{Document, Pace};
 use crate::refusal::Refusal;
 use crate::root::{Targets, gates, ledger, project_name};
 use crate::source::{Files, Source};
 use crate::tree::Syntax;
-use crate::{depends, include, tree};
+use crate::{depends, include};
 
 /// The list of kinds that a configuration may use.
 pub type Kinds<'a> = &'a [&'static dyn AnyKind];
@@ -38,10 +39,13 @@ pub fn load_text(text: &str, kinds: Kinds<'_>) -> Result<Project, Refusal> {
 /// # Errors
 /// Everything that is wrong in all files.
 pub fn load(start: Source, kinds: Kinds<'_>) -> Result<Project, Refusal> {
+    if let Some(project) = attempt(&start, kinds) {
+        return Ok(project);
+    }
     let mut files = Files::default();
     let mut problems = Problems::default();
     let mut syntax = Syntax::default();
-    let project = read(&start, kinds, &mut files, &mut syntax, &mut problems);
+    let project = read(Pace::AsAWhole, &start, kinds, &mut files, &mut syntax, &mut problems);
     let problems = syntax.with(problems, |file| files.text(file));
     match project {
         Some(project) if problems.is_empty() => Ok(project),
@@ -49,7 +53,15 @@ pub fn load(start: Source, kinds: Kinds<'_>) -> Result<Project, Refusal> {
     }
 }
 
+/// Reads it one check at a time; `None` if anything is not as it should be.
+fn attempt(start: &Source, kinds: Kinds<'_>) -> Option<Project> {
+    let mut problems = Problems::default();
+    let project = read(Pace::ByCheck, start, kinds, &mut Files::default(), &mut Syntax::default(), &mut problems)?;
+    problems.is_empty().then_some(project)
+}
+
 fn read(
+    pace: Pace,
     start: &Source,
     kinds: Kinds<'_>,
     files: &mut Files,
@@ -59,10 +71,10 @@ fn read(
     let path = start.path();
     let folder = path.parent().unwrap_or(Path::new(""));
     let root_file = files.read(start, problems)?;
-    let root = tree::parse(root_file, files.text(root_file), syntax)?;
+    let root = Document::parse(pace, root_file, files.text(root_file), syntax)?;
 
-    let mut top = Table::open(&root, problems)?;
-    let name = project_name(&root, top.get("project"), problems);
+    let mut top = Table::open(&root.tree, problems)?;
+    let name = project_name(&root.tree, top.get("project"), problems);
     let included = match top.get("include") {
         Some(node) => include::expand(node, folder, path, problems),
         None => Vec::new(),
@@ -75,35 +87,39 @@ fn read(
     let mut others = Vec::new();
     for path in included {
         let Some(file) = files.read(&Source::File(path), problems) else { continue };
-        let Some(tree) = tree::parse(file, files.text(file), syntax) else { continue };
-        refuse_root_keys(&tree, problems);
-        others.push(without_root_keys(tree));
+        let Some(document) = Document::parse(pace, file, files.text(file), syntax) else {
+            match pace {
+                // What is wrong with the other files is said as well.
+                Pace::AsAWhole => continue,
+                Pace::ByCheck => return None,
+            }
+        };
+        refuse_root_keys(&document.tree, problems);
+        others.push((file, document.without_keys(&ROOT_ONLY)));
     }
-    let trees: Vec<&Node> = std::iter::once(&root).chain(&others).collect();
-    for tree in &trees {
-        if let Some(entry) = tree.entry("targets") {
+    let documents = || std::iter::once((root_file, &root)).chain(others.iter().map(|(file, other)| (*file, other)));
+    for (_, document) in documents() {
+        if let Some(entry) = document.tree.entry("targets") {
             targets.take(&entry.node, problems);
         }
-        if let Some(entry) = tree.entry("defaults") {
+        if let Some(entry) = document.tree.entry("defaults") {
             defaults.take(&entry.node, kinds, problems);
         }
     }
     let mut checks = Checks::default();
-    for tree in &trees {
-        if let Some(entry) = tree.entry("check") {
-            checks.take(&entry.node, kinds, &mut defaults, &targets, problems);
-        }
+    for (file, document) in documents() {
+        document.checks(files.text(file), |node| checks.take(node, kinds, &mut defaults, &targets, problems))?;
     }
     refuse_unknown_keys(top, problems);
-    for tree in &others {
-        refuse_unknown_keys(Table::open(tree, problems)?, problems);
+    for (_, other) in &others {
+        refuse_unknown_keys(Table::open(&other.tree, problems)?, problems);
     }
     defaults.verify_unused(kinds, problems);
     depends::verify(&checks.named, problems);
 
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let root = absolute.parent().unwrap_or(Path::new("/")).to_owned();
-    Some(Project { name, root, file: absolute, targets: targets.read, gates, ledger, checks: checks.read })
+    Some(Project { name, root, file: absolute, targets: targets.read, gates, ledger, checks: checks.into_read() })
 }
 
 /// Keys that only the root file may have.
@@ -123,9 +139,4 @@ fn refuse_unknown_keys(mut table: Table<'_>, problems: &mut Problems) {
         table.get(key);
     }
     table.finish(problems);
-}
-
-fn without_root_keys(tree: Node) -> Node {
-    let entries = tree.entries().iter().filter(|entry| !ROOT_ONLY.contains(&entry.key.as_str())).cloned().collect();
-    Node { span: tree.span, raw: Raw::Table(entries) }
 }

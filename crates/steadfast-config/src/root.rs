@@ -6,6 +6,7 @@ use steadfast_core::gate::Gate;
 use steadfast_core::project::{GateSettings, LedgerSettings};
 use steadfast_core::secret::Text;
 use steadfast_core::setting::{Node, Problem, Problems, Raw, Setting, Span, did_you_mean};
+use steadfast_postgres::address::Address;
 
 steadfast_core::settings! {
     /// Who all of this is about: `[project]`.
@@ -92,7 +93,16 @@ impl Targets {
 /// Refuses an address with a password in it.
 pub(crate) fn refuse_password(address: &str, span: Span, problems: &mut Problems) {
     let userinfo = address.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next()?.rsplit_once('@'));
-    if userinfo.is_some_and(|(user, _)| user.split_once(':').is_some_and(|(_, password)| !password.is_empty())) {
+    let in_userinfo =
+        userinfo.and_then(|(user, _)| user.split_once(':')).is_some_and(|(_, password)| !password.is_empty());
+    // libpq reads one behind the `?`, too.
+    let parameters =
+        address.split_once('?').filter(|_| address.starts_with("postgres")).map(|(_, rest)| rest.split('&'));
+    let in_parameters = parameters
+        .into_iter()
+        .flatten()
+        .any(|pair| pair.split_once('=').is_some_and(|(key, password)| key == "password" && !password.is_empty()));
+    if in_userinfo || in_parameters {
         let why = "a secret in a file under version control is no secret";
         problems.secret(span, "an address with a password in it", why, "{ env = \"NAME\" } or { file = \"path\" }");
     }
@@ -133,13 +143,47 @@ pub(crate) fn gates(node: Option<&Node>, problems: &mut Problems) -> BTreeMap<Ga
 
 /// Reads `[ledger]`.
 pub(crate) fn ledger(node: Option<&Node>, problems: &mut Problems) -> LedgerSettings {
-    let Some(node) = node else { return LedgerSettings { path: None } };
-    let Some(settings) = LedgerSettings::read(node, problems) else { return LedgerSettings { path: None } };
+    let settings = node.and_then(|node| Some((node, LedgerSettings::read(node, problems)?)));
+    let Some((node, settings)) = settings else { return LedgerSettings::default() };
     if settings.path.as_ref().is_some_and(|path| path.trim().is_empty()) {
         let instead = "a file such as \".steadfast/ledger.db\", or leave the key out";
         problems.suggest(value_place(node, "path"), "an empty path", "nothing could be recorded", instead);
     }
+    if let (Some(path), Some(url)) = (node.entry("path"), node.entry("url")) {
+        problems.push(Problem {
+            span: url.key_span,
+            what: "both `path` and `url`".into(),
+            why: "a project has one ledger: a file or a database".into(),
+            suggestion: Some("take one out; `steadfast ledger copy --to` brings records from one to the other".into()),
+            related: vec![(path.key_span, "the file".into())],
+            masked: false,
+        });
+    }
+    if let (Some(password), None) = (node.entry("password"), node.entry("url")) {
+        let why = "only a database has one";
+        problems.suggest(password.key_span, "`password` without `url`", why, "url = \"postgres://user@host/database\"");
+    }
+    if let Some(Text::Literal(url)) = &settings.url {
+        database(url, value_place(node, "url"), problems);
+    }
     settings
+}
+
+/// An address of a Postgres database that is written out.
+fn database(url: &str, span: Span, problems: &mut Problems) {
+    // Whether a password stands in what is no address, nobody can tell.
+    if Address::carries_password(url) {
+        let why = "a secret in a file under version control is no secret";
+        let instead = "take it out of the address and write password = { env = \"NAME\" }, or use ~/.pgpass";
+        problems.secret(span, "a password in the address", why, instead);
+        return;
+    }
+    // Who signs in may be left to the machine that it runs on.
+    let somebody = |name: &str| (name == "USER").then(|| "somebody".to_owned());
+    if let Err(why) = Address::parse(url, &somebody) {
+        let instead = "postgres://user@host:5432/database";
+        problems.secret(span, "no address of a Postgres database", why.to_string(), instead);
+    }
 }
 
 /// The place of a key's value, or of the table.

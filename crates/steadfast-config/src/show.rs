@@ -1,7 +1,7 @@
 //! The effective configuration: every check with its defaults applied, as a file that would load to the same project.
 
 use serde_json::{Map, Value, json};
-use steadfast_core::project::{Project, ProjectCheck};
+use steadfast_core::project::{LedgerSettings, Project, ProjectCheck};
 use steadfast_core::setting::{Setting, Settings};
 
 use crate::check_table::CheckSettings;
@@ -18,7 +18,7 @@ pub fn to_toml(project: &Project) -> String {
     for (gate, settings) in &project.gates {
         section(&mut text, &header(&["gate", gate.word()]), &settings.write());
     }
-    if project.ledger.path.is_some() {
+    if project.ledger != LedgerSettings::default() {
         section(&mut text, "[ledger]", &project.ledger.write());
     }
     for check in &project.checks {
@@ -41,14 +41,14 @@ fn own_keys(check: &ProjectCheck) -> Value {
     let settings = CheckSettings {
         id: check.id.clone(),
         summary: Some(check.summary.clone()),
-        gates: check.gates.iter().copied().collect(),
+        gates: check.gates.iter().collect(),
         every: check.every,
         severity: check.severity,
-        runbook: check.runbook.clone(),
-        what_to_do: check.what_to_do.clone(),
-        tags: check.tags.iter().cloned().collect(),
-        depends_on: check.depends_on.clone(),
-        paths: check.paths.clone(),
+        runbook: check.runbook.as_ref().cloned(),
+        what_to_do: check.what_to_do.as_ref().cloned(),
+        tags: check.tags.to_vec(),
+        depends_on: check.depends_on.to_vec(),
+        paths: check.paths.to_vec(),
         retry: check.retry.clone(),
         timeout: Some(check.timeout),
         public: check.public,

@@ -1,6 +1,7 @@
 //! Text to [`Node`]s: TOML's own errors, all of them, in words that say what to write.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use steadfast_core::setting::{Entry, Node, Problem, Problems, Raw, Span};
 use toml::Spanned;
@@ -71,9 +72,19 @@ pub(crate) fn parse(file: usize, text: &str, syntax: &mut Syntax) -> Option<Node
         syntax.add(text, problem(open, &what, why, &instead));
         trusted = false;
     }
-    let root =
-        Node { span: Span { file, start: 0, end: 0 }, raw: Raw::Table(entries(file, text, root.get_ref(), syntax)) };
+    let root = Text { file, text, offset: 0 }.root(root.get_ref(), syntax);
     trusted.then_some(root)
+}
+
+/// Parses a part of a file that stands for itself, its first byte at `offset`. `None` if there is the least error in it.
+pub(crate) fn parse_part(file: usize, text: &str, offset: usize) -> Option<Node> {
+    if bottomless(file, toml_parser::Source::new(text).lex()).is_some() {
+        return None;
+    }
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let mut syntax = Syntax::default();
+    let root = Text { file, text, offset }.root(root.get_ref(), &mut syntax);
+    (errors.is_empty() && syntax.problems.is_empty()).then_some(root)
 }
 
 /// The line, counted from zero, in which a byte stands.
@@ -147,43 +158,60 @@ fn bottomless(file: usize, tokens: impl Iterator<Item = Token>) -> Option<Span> 
     None
 }
 
-fn entries(file: usize, text: &str, table: &DeTable<'_>, syntax: &mut Syntax) -> Vec<Entry> {
-    let mut entries = Vec::with_capacity(table.len());
-    for (key, value) in table {
-        let range = key.span();
-        let key_span = Span { file, start: range.start, end: range.end };
-        entries.push(Entry { key: key.get_ref().to_string(), key_span, node: node(file, text, value, syntax) });
-    }
-    entries
+/// A text of which the values are taken.
+#[derive(Clone, Copy)]
+struct Text<'a> {
+    file: usize,
+    text: &'a str,
+    /// Where it begins in the file.
+    offset: usize,
 }
 
-fn node(file: usize, text: &str, value: &Spanned<DeValue<'_>>, syntax: &mut Syntax) -> Node {
-    let range = value.span();
-    let span = Span { file, start: range.start, end: range.end };
-    let raw = match value.get_ref() {
-        DeValue::String(text) => Raw::Text(text.to_string()),
-        DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
-            Ok(integer) => Raw::Integer(integer),
-            Err(_) => {
-                let range = "an integer has 64 bits, its sign included";
-                syntax.add(text, problem(span, &format!("{integer} does not fit"), range, "a smaller number"));
-                Raw::Integer(0)
-            }
-        },
-        DeValue::Float(float) => match float.as_str().parse::<f64>() {
-            Ok(number) if number.is_finite() || float.as_str().contains(['i', 'n']) => Raw::Float(number),
-            Ok(_) | Err(_) => {
-                let what = format!("{float} does not fit");
-                syntax.add(text, problem(span, &what, "a float has 64 bits", "a smaller number"));
-                Raw::Float(0.0)
-            }
-        },
-        DeValue::Boolean(truth) => Raw::Boolean(*truth),
-        DeValue::Datetime(datetime) => Raw::Datetime(datetime.to_string()),
-        DeValue::Array(items) => Raw::List(items.iter().map(|item| node(file, text, item, syntax)).collect()),
-        DeValue::Table(table) => Raw::Table(entries(file, text, table, syntax)),
-    };
-    Node { span, raw }
+impl Text<'_> {
+    fn root(self, table: &DeTable<'_>, syntax: &mut Syntax) -> Node {
+        Node { span: Span { file: self.file, start: 0, end: 0 }, raw: Raw::Table(self.entries(table, syntax)) }
+    }
+
+    fn span(self, range: Range<usize>) -> Span {
+        Span { file: self.file, start: self.offset + range.start, end: self.offset + range.end }
+    }
+
+    fn entries(self, table: &DeTable<'_>, syntax: &mut Syntax) -> Vec<Entry> {
+        let mut entries = Vec::with_capacity(table.len());
+        for (key, value) in table {
+            let (text, key_span) = (key.get_ref().to_string(), self.span(key.span()));
+            entries.push(Entry { key: text, key_span, node: self.node(value, syntax) });
+        }
+        entries
+    }
+
+    fn node(self, value: &Spanned<DeValue<'_>>, syntax: &mut Syntax) -> Node {
+        let span = self.span(value.span());
+        let raw = match value.get_ref() {
+            DeValue::String(text) => Raw::Text(text.to_string()),
+            DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
+                Ok(integer) => Raw::Integer(integer),
+                Err(_) => {
+                    let range = "an integer has 64 bits, its sign included";
+                    syntax.add(self.text, problem(span, &format!("{integer} does not fit"), range, "a smaller number"));
+                    Raw::Integer(0)
+                }
+            },
+            DeValue::Float(float) => match float.as_str().parse::<f64>() {
+                Ok(number) if number.is_finite() || float.as_str().contains(['i', 'n']) => Raw::Float(number),
+                Ok(_) | Err(_) => {
+                    let what = format!("{float} does not fit");
+                    syntax.add(self.text, problem(span, &what, "a float has 64 bits", "a smaller number"));
+                    Raw::Float(0.0)
+                }
+            },
+            DeValue::Boolean(truth) => Raw::Boolean(*truth),
+            DeValue::Datetime(datetime) => Raw::Datetime(datetime.to_string()),
+            DeValue::Array(items) => Raw::List(items.iter().map(|item| self.node(item, syntax)).collect()),
+            DeValue::Table(table) => Raw::Table(self.entries(table, syntax)),
+        };
+        Node { span, raw }
+    }
 }
 
 fn problem(span: Span, what: &str, why: &str, instead: &str) -> Problem {

@@ -1,6 +1,7 @@
 //! Checks with their types erased: the engine holds `dyn Check` and knows no kind.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -97,6 +98,8 @@ pub trait Check: Send + Sync {
     fn prove(&self, greens: &[&Sighting], neighbours: &[Neighbour<'_>]) -> Option<Proof>;
     /// The fewest expectations, given these green observations, that leave no impostor alive; for `init` and `look`.
     fn propose(&self, greens: &[&Sighting], neighbours: &[Neighbour<'_>]) -> Option<Suggestion>;
+    /// Shares what it expects with the checks before it that expect the same.
+    fn share(&mut self, claims: &mut Claims);
     /// For downcasts within the kind.
     fn as_any(&self) -> &dyn Any;
 }
@@ -172,18 +175,26 @@ impl<K> Of<K> {
     pub const NEW: Of<K> = Of(PhantomData);
 }
 
+/// What checks expect, kept once for all that expect the same: of ten thousand checks most do.
+#[derive(Default)]
+pub struct Claims(HashMap<(&'static str, Hash), Arc<dyn Any + Send + Sync>>);
+
 struct Typed<K: Kind> {
     look: K::Look,
-    expect: K::Expect,
     look_hash: Hash,
-    claim_hash: Hash,
+    claim: Arc<Claim<K::Expect>>,
+}
+
+struct Claim<E> {
+    expect: E,
+    hash: Hash,
 }
 
 impl<K: Kind> Typed<K> {
     fn new(look: K::Look, expect: K::Expect) -> Self {
         let look_hash = Hash::of_json(&written(&look));
-        let claim_hash = Hash::of_json(&written(&expect));
-        Typed { look, expect, look_hash, claim_hash }
+        let hash = Hash::of_json(&written(&expect));
+        Typed { look, look_hash, claim: Arc::new(Claim { expect, hash }) }
     }
 
     fn seen<'a>(&self, sighting: &'a Sighting) -> Option<&'a K::Seen> {
@@ -307,18 +318,18 @@ impl<K: Kind> Check for Typed<K> {
         self.look_hash
     }
     fn claim_hash(&self) -> Hash {
-        self.claim_hash
+        self.claim.hash
     }
     fn shape(&self) -> u16 {
         K::SHAPE
     }
     fn claims(&self) -> Vec<String> {
-        K::claims(&self.expect)
+        K::claims(&self.claim.expect)
     }
     fn written(&self) -> Value {
         let mut map = Map::new();
         self.look.write_into(&mut map);
-        map.insert("expect".into(), written(&self.expect));
+        map.insert("expect".into(), written(&self.claim.expect));
         map.into()
     }
 
@@ -343,7 +354,7 @@ impl<K: Kind> Check for Typed<K> {
         let mut judgement = Judgement::default();
         match &sighting.outcome {
             Outcome::Seen(seen) => match seen.value.downcast_ref::<K::Seen>() {
-                Some(seen) => K::judge(&self.expect, seen, sighting.at, &mut judgement),
+                Some(seen) => K::judge(&self.claim.expect, seen, sighting.at, &mut judgement),
                 None => {
                     judgement.add(crate::finding::codes::LOCAL_TROUBLE, |f| f.detail("an observation of another kind"))
                 }
@@ -389,29 +400,30 @@ impl<K: Kind> Check for Typed<K> {
         let seen: Vec<&K::Seen> = greens.iter().filter_map(|green| self.seen(green)).collect();
         let (green, at) = (*seen.first()?, greens.first()?.at);
         let impostors = K::impostors(&self.look, green, at, &self.others(neighbours));
-        let trials: Vec<Trial> = impostors.iter().map(|sabotage| self.trial(&self.expect, sabotage, at)).collect();
-        let breakages = K::breakages(&self.expect, green, at);
-        let expectations = K::claims(&self.expect)
+        let trials: Vec<Trial> =
+            impostors.iter().map(|sabotage| self.trial(&self.claim.expect, sabotage, at)).collect();
+        let breakages = K::breakages(&self.claim.expect, green, at);
+        let expectations = K::claims(&self.claim.expect)
             .into_iter()
             .map(|claim| {
                 let own = breakages.iter().filter(|breakage| breakage.claim == claim);
                 // An unknown is no proof: a cut answer makes every expectation unknown, the dead ones too.
                 let red = own.filter(|breakage| {
-                    let trial = self.trial(&self.expect, &breakage.sabotage, at);
+                    let trial = self.trial(&self.claim.expect, &breakage.sabotage, at);
                     trial.verdict == "fail" && trial.by.contains(&claim)
                 });
                 let red_by = red.map(|breakage| breakage.sabotage.name.clone()).collect();
                 ClaimProof { claim, red_by }
             })
             .collect();
-        let variations = K::variations(green).iter().map(|v| self.trial(&self.expect, v, at)).collect();
+        let variations = K::variations(green).iter().map(|v| self.trial(&self.claim.expect, v, at)).collect();
         let suggestion = if trials.iter().any(Trial::passed) {
-            let start = as_map(written(&self.expect));
+            let start = as_map(written(&self.claim.expect));
             self.strengthen(&start, &seen, at, &impostors)
         } else {
             None
         };
-        let unclaimed = K::unclaimed(&self.expect, green);
+        let unclaimed = K::unclaimed(&self.claim.expect, green);
         Some(Proof { impostors: trials, expectations, variations, unclaimed, suggestion, greens: seen.len() })
     }
 
@@ -420,6 +432,14 @@ impl<K: Kind> Check for Typed<K> {
         let (green, at) = (*seen.first()?, greens.first()?.at);
         let impostors = K::impostors(&self.look, green, at, &self.others(neighbours));
         self.strengthen(&Map::new(), &seen, at, &impostors)
+    }
+
+    fn share(&mut self, claims: &mut Claims) {
+        let own = || Arc::clone(&self.claim) as Arc<dyn Any + Send + Sync>;
+        let kept = claims.0.entry((K::NAME, self.claim.hash)).or_insert_with(own);
+        if let Ok(same) = Arc::clone(kept).downcast() {
+            self.claim = same;
+        }
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -512,7 +532,7 @@ impl<K: Kind> AnyKind for Of<K> {
 fn sabotages_of<K: Kind>(check: &dyn Check, green: &Sighting) -> Vec<Shown> {
     let Some(typed) = check.as_any().downcast_ref::<Typed<K>>() else { return Vec::new() };
     let Some(seen) = typed.seen(green) else { return Vec::new() };
-    let breakages = K::breakages(&typed.expect, seen, green.at).into_iter().map(|breakage| breakage.sabotage);
+    let breakages = K::breakages(&typed.claim.expect, seen, green.at).into_iter().map(|breakage| breakage.sabotage);
     K::impostors(&typed.look, seen, green.at, &[])
         .into_iter()
         .chain(breakages)

@@ -54,6 +54,7 @@ pub mod codes {
         BAD_LENGTH = "bad-length", Fail, "the answer is shorter or longer than it says it is", "a proxy or the service cuts its answers; look at both logs";
         BAD_ENCODING = "bad-encoding", Fail, "the answer cannot be decoded as its Content-Encoding says", "look at the compression settings of the proxy";
         FILE_MISSING = "file-missing", Fail, "the file or folder is not there (ENOENT)", "was it deleted, moved, or is the volume not mounted?";
+        NOT_A_DATABASE = "not-a-database", Fail, "the file is there and is no database", "does the path point at the right file? an encrypted or overwritten one looks like this too";
         COMMAND_TIMEOUT = "command-timeout", Fail, "the command was still running at its timeout; its whole process group was ended", "run it by hand; a command that waits for input or streams for ever is no check";
 
         MISSING = "missing", Fail, "what the expectation reads is not there", "the answer lacks it: look at what was seen";
@@ -72,14 +73,14 @@ pub mod codes {
         NOT_JSON = "not-json", Fail, "the text is no JSON (RFC 8259), or nested deeper than 128 levels; it fails every JSON expectation", "an HTML error page or an empty answer came instead?";
         TOO_SLOW = "too-slow", Fail, "it took longer than `within`", "look at the timings: name, connection, TLS, first byte, body";
 
-        RESOLVER_FAILED = "resolver-failed", Unknown, "the resolver gave no answer about the name (SERVFAIL, refused, timeout)", "look at this machine's resolver: /etc/resolv.conf";
+        RESOLVER_FAILED = "resolver-failed", Unknown, "the resolver gave no answer about the name (SERVFAIL, refused, timeout)", "is the resolver up? this machine's are in /etc/resolv.conf";
         NETWORK_UNREACHABLE = "network-unreachable", Unknown, "this machine has no way to that network (ENETUNREACH)", "is this machine online, and does it have that address family?";
         OUT_OF_DESCRIPTORS = "out-of-descriptors", Unknown, "this process or machine has no file descriptor left (EMFILE, ENFILE)", "raise `ulimit -n`, or run with a lower --parallel";
         NO_LOCAL_ADDRESS = "no-local-address", Unknown, "this machine has no local address or port left to connect from (EADDRNOTAVAIL)", "too many connections in TIME_WAIT? run with a lower --parallel";
         MISSING_SECRET = "missing-secret", Unknown, "a secret that the look needs is not set, or its file cannot be read", "set it in the environment of this process";
         SHORT_SECRET = "short-secret", Unknown, "a secret of fewer than four characters cannot be kept out of the output, so it is not used", "use a longer one";
-        PERMISSION_DENIED = "permission-denied", Unknown, "this process may not look at it (EACCES, EPERM)", "give this user the right to read it, or run as one who may";
-        DATABASE_BUSY = "database-busy", Unknown, "the database was locked by another process for the whole time (SQLITE_BUSY)", "look for a long write transaction; raise `timeout`";
+        PERMISSION_DENIED = "permission-denied", Unknown, "this process may not look at it (EACCES, EPERM), or its role may not in Postgres (42501)", "give this user or role the right to read it, or run as one who may";
+        DATABASE_BUSY = "database-busy", Unknown, "the database, or what is read of it, was locked for the whole time (SQLITE_BUSY; 55P03, 40001 and 40P01 of Postgres)", "look for a long write transaction; raise `timeout`";
         PROGRAM_NOT_FOUND = "program-not-found", Unknown, "the program to run is not there or cannot be executed", "install it on this machine, or give its full path";
         RUN_DEADLINE = "run-deadline", Unknown, "the deadline of the whole run came before the first try ended", "give the run more time, or more --parallel";
         BEYOND_THE_CUT = "beyond-the-cut", Unknown, "the answer is longer than what is read of it, and the rest may hold what was expected", "raise `body_limit`, or expect something nearer to the beginning";

@@ -21,6 +21,28 @@ crate::words! {
     }
 }
 
+/// Some of the gates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Gates(u8);
+
+impl Gates {
+    /// Whether it is one of them.
+    pub fn contains(self, gate: Gate) -> bool {
+        self.0 & (1 << gate as u8) != 0
+    }
+
+    /// Each of them, in order.
+    pub fn iter(self) -> impl Iterator<Item = Gate> {
+        Gate::ALL.iter().copied().filter(move |gate| self.contains(*gate))
+    }
+}
+
+impl FromIterator<Gate> for Gates {
+    fn from_iter<I: IntoIterator<Item = Gate>>(gates: I) -> Gates {
+        Gates(gates.into_iter().fold(0, |some, gate| some | 1 << gate as u8))
+    }
+}
+
 crate::words! {
     /// How bad it is when a check does not hold.
     pub enum Severity {

@@ -15,6 +15,7 @@ pub mod plan;
 pub mod predicate;
 pub mod project;
 pub mod proof;
+pub mod rare;
 pub mod redact;
 pub mod secret;
 pub mod setting;

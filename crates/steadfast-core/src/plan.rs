@@ -133,7 +133,7 @@ pub fn plan(project: &Project, gate: Option<Gate>, only: &[Only], seed: u64) -> 
         refuse_unknown(project, gate, selector)?;
     }
     let chosen = |(place, check): (usize, &crate::project::ProjectCheck)| {
-        let at_gate = gate.is_none_or(|gate| check.gates.contains(&gate));
+        let at_gate = gate.is_none_or(|gate| check.gates.contains(gate));
         let meant = only.is_empty()
             || only.iter().any(|only| match only {
                 Only::Id(id) => *id == check.id,
@@ -156,8 +156,8 @@ fn refuse_unknown(project: &Project, gate: Option<Gate>, selector: &Only) -> Res
     let tags = || project.checks.iter().flat_map(|check| check.tags.iter().map(String::as_str));
     match selector {
         Only::Id(id) => match (project.checks.iter().find(|check| check.id == *id), gate) {
-            (Some(check), Some(gate)) if !check.gates.contains(&gate) => {
-                Err(NoPlan::NotAtGate { id: id.clone(), gate, gates: check.gates.iter().copied().collect() })
+            (Some(check), Some(gate)) if !check.gates.contains(gate) => {
+                Err(NoPlan::NotAtGate { id: id.clone(), gate, gates: check.gates.iter().collect() })
             }
             (Some(_), Some(_) | None) => Ok(()),
             (None, Some(_) | None) => Err(NoPlan::UnknownId {

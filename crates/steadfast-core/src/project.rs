@@ -1,13 +1,14 @@
 //! The valid configuration: what a run is planned from. It is made by `steadfast-config` and cannot be wrong.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::check::Check;
-use crate::gate::{Gate, Severity};
+use crate::gate::{Gate, Gates, Severity};
 use crate::measure::Lapse;
-use crate::secret::Text;
+use crate::rare::Rare;
+use crate::secret::{SecretRef, Text};
 
 /// A project.
 #[derive(Clone)]
@@ -51,10 +52,22 @@ crate::words! {
 }
 
 crate::settings! {
-    /// Where records go: `[ledger]`.
+    /// Where records go: `[ledger]`, a file or a database that several machines share.
     pub struct LedgerSettings {
-        /// The SQLite file, relative to the root configuration's folder. Without it `.steadfast/ledger.db`.
+        /// The SQLite file, relative to the root configuration's folder. Without it and `url` `.steadfast/ledger.db`.
         path: Option<String>,
+        /// A Postgres database instead: `postgres://user@host/database`, without a password. What it leaves open comes
+        /// from the `PG*` variables and `~/.pgpass`, as for `psql`.
+        url: Option<Text>,
+        /// The password for `url`, if it is neither in `PGPASSWORD` nor in `~/.pgpass`.
+        password: Option<SecretRef>,
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "`settings!` takes no further derives")]
+impl Default for LedgerSettings {
+    fn default() -> Self {
+        LedgerSettings { path: None, url: None, password: None }
     }
 }
 
@@ -78,21 +91,21 @@ pub struct ProjectCheck {
     /// What it claims, in one line.
     pub summary: String,
     /// When it must hold.
-    pub gates: BTreeSet<Gate>,
+    pub gates: Gates,
     /// How often the watch looks.
     pub every: Lapse,
     /// How bad it is when it does not hold.
     pub severity: Severity,
     /// A document that helps.
-    pub runbook: Option<String>,
+    pub runbook: Rare<Option<String>>,
     /// What to do first.
-    pub what_to_do: Option<String>,
-    /// For `--only tag:X`.
-    pub tags: BTreeSet<String>,
+    pub what_to_do: Rare<Option<String>>,
+    /// For `--only tag:X`: each once, in order.
+    pub tags: Rare<Vec<String>>,
     /// The checks whose failure explains this one's.
-    pub depends_on: Vec<String>,
+    pub depends_on: Rare<Vec<String>>,
     /// Globs of the sources that it covers.
-    pub paths: Vec<String>,
+    pub paths: Rare<Vec<String>>,
     /// When it is tried again.
     pub retry: Retry,
     /// The bound of one look.

@@ -228,6 +228,25 @@ impl World {
         Err(not_in_this_world(&format!("{host}:{port}")))
     }
 
+    /// Refuses a Unix socket that this World does not lead to. In a closed one a socket is reached only if it lies at a
+    /// routed place, or if the address that names it is a target with a route of its own.
+    pub fn route_socket(&self, socket: &Path, address: &Address) -> Result<(), Trouble> {
+        let routes = &self.parts.routes;
+        let routed = match address {
+            Address::Target(name, _) => routes.by_target.contains_key(name),
+            Address::Literal(_) | Address::Secret(_) => false,
+        };
+        if !routes.closed || routed || routes.holds(socket, &self.parts.root) {
+            return Ok(());
+        }
+        Err(not_in_this_world(&socket.display().to_string()))
+    }
+
+    /// The value of an environment variable that is no secret, as `PGHOST`: the redactor does not learn it.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.parts.secrets.env(name)
+    }
+
     /// The file or folder that an address stands for here; relative ones start at the root configuration's folder.
     pub fn path(&self, address: &Address) -> Result<PathBuf, Trouble> {
         let secret = self.address(address)?;

@@ -1,6 +1,5 @@
 //! `--wait` and `--hold`: runs repeated until all is green, and then for as long as it must stay so.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use steadfast_core::gate::{Decision, Severity};
@@ -94,13 +93,13 @@ impl Runner {
         watcher: &mut Watcher<'_>,
     ) {
         let began = self.world.clock().elapsed();
-        let mut states: HashMap<usize, State> = HashMap::new();
+        let mut states = vec![State::default(); self.project.checks.len()];
         self.step_all(&mut states, &held.ran);
         let mut extra = 0;
         loop {
             let spent = self.world.clock().elapsed().saturating_sub(began);
             held.held = Some(spent);
-            let settled = states.values().all(|state| state.streak == state.health);
+            let settled = states.iter().all(|state| state.streak == state.health);
             let over = spent >= time;
             if held.ran.interrupted || !held.confirmed.is_empty() || (over && (settled || extra >= EXTRA_RUNS)) {
                 return;
@@ -117,6 +116,8 @@ impl Runner {
                 }
                 continue;
             }
+            // What came of the last run is known; of ten thousand checks two runs are not kept at once.
+            (held.ran.checks, held.ran.began.order) = (Vec::new(), Vec::new());
             held.ran = self.one_run(plan, &mut held.runs, warnings, watcher).await;
             held.confirmed = self.step_all(&mut states, &held.ran);
         }
@@ -134,14 +135,15 @@ impl Runner {
     }
 
     /// Steps the critical checks; returns those that are now believed to be down.
-    fn step_all(&self, states: &mut HashMap<usize, State>, ran: &Ran) -> Vec<String> {
+    fn step_all(&self, states: &mut [State], ran: &Ran) -> Vec<String> {
         let mut down = Vec::new();
         for looked in &ran.checks {
-            let Some(check) = self.project.checks.get(looked.place) else { continue };
+            let Some((check, state)) = self.project.checks.get(looked.place).zip(states.get_mut(looked.place)) else {
+                continue;
+            };
             if check.severity != Severity::Critical {
                 continue;
             }
-            let state = states.entry(looked.place).or_default();
             let (next, transition) = step(*state, Sign::from(&looked.verdict), looked.at, Thresholds::default());
             *state = next;
             if transition.is_some_and(|transition| transition.to == Health::Down) {

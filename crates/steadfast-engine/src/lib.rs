@@ -3,6 +3,7 @@
 
 pub mod hold;
 pub mod look;
+pub mod numbers;
 pub mod prove;
 pub mod record;
 pub mod replay;

@@ -39,9 +39,11 @@ impl Recorder {
         self.warning.as_deref()
     }
 
-    /// Keeps a record to go out with the next commit.
+    /// Keeps a record to go out with the next commit, if there will be one.
     pub fn next(&mut self, record: Record) {
-        self.waiting.push(record);
+        if self.ledger.is_some() {
+            self.waiting.push(record);
+        }
     }
 
     /// Commits what waits and this evidence, together or not at all.
@@ -96,9 +98,7 @@ impl Recorder {
 fn sentence(why: &LedgerError) -> String {
     let advice = match why {
         LedgerError::HeadMoved { .. } => "run it again",
-        LedgerError::Unwritable(_) => {
-            "free space or give this user the right to write there, or name another with --ledger"
-        }
+        LedgerError::Unwritable(_) => "put that right, or name another with --ledger",
         LedgerError::Unreadable(_) => "name another with --ledger, or go without with --no-ledger",
         LedgerError::Busy(_) => "look for another Steadfast that hangs, or name another with --ledger",
     };

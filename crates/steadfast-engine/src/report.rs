@@ -12,6 +12,7 @@ use steadfast_core::plan::{Plan, caused_by};
 use steadfast_core::project::Project;
 
 use crate::hold::Held;
+use crate::numbers::Numbers;
 use crate::run::{Looked, Ran};
 
 /// The version of the report. It is raised when a reader of the old one would be misled.
@@ -94,9 +95,9 @@ pub struct CheckReport {
     /// When the last look began.
     pub at: Timestamp,
     /// Integer microseconds: `took`, the whole look, and the phases that the kind measures.
-    pub timings: Map<String, Value>,
+    pub timings: Numbers,
     /// The kind's other numbers: sizes in bytes, counts.
-    pub numbers: Map<String, Value>,
+    pub numbers: Numbers,
     /// Its direct dependencies that failed in this run.
     pub caused_by: Vec<String>,
     /// What to do first.
@@ -111,6 +112,8 @@ impl Report {
     /// Of a single run.
     pub fn of_run(project: &Project, plan: &Plan, ran: &Ran) -> Report {
         let exit = if ran.interrupted { Exit::Interrupted } else { ran.decision.exit() };
+        let mut checks = Vec::with_capacity(ran.checks.len());
+        checks.extend(ran.checks.iter().filter_map(|looked| check_report(project, ran, looked)));
         let id = |place: &usize| project.checks.get(*place).map(|check| check.id.clone());
         Report {
             schema: SCHEMA,
@@ -128,7 +131,7 @@ impl Report {
             interrupted: ran.interrupted,
             held: None,
             warnings: ran.warnings.clone(),
-            checks: ran.checks.iter().filter_map(|looked| check_report(project, ran, looked)).collect(),
+            checks,
             unseen: ran.unseen.iter().filter_map(id).collect(),
         }
     }
@@ -159,7 +162,7 @@ impl Report {
 impl CheckReport {
     /// How long the last look took.
     pub fn took(&self) -> Lapse {
-        let micros = self.timings.get("took").and_then(Value::as_u64).unwrap_or_default();
+        let micros = self.timings.get("took").and_then(|took| took.as_u64()).unwrap_or_default();
         Lapse(std::time::Duration::from_micros(micros))
     }
 }
@@ -176,7 +179,7 @@ fn check_report(project: &Project, ran: &Ran, looked: &Looked) -> Option<CheckRe
     } else {
         caused_by(&check.depends_on, verdict_of)
     };
-    let (timings, numbers) = timings_and_numbers(&looked.numbers, looked.took);
+    let (timings, numbers) = timings_and_numbers(&looked.numbers.to_map(), looked.took);
     Some(CheckReport {
         id: check.id.clone(),
         summary: check.summary.clone(),
@@ -187,12 +190,12 @@ fn check_report(project: &Project, ran: &Ran, looked: &Looked) -> Option<CheckRe
         findings: looked.verdict.findings().to_vec(),
         attempts: looked.attempts,
         at: looked.at,
-        timings,
-        numbers,
+        timings: timings.into(),
+        numbers: numbers.into(),
         caused_by,
-        what_to_do: check.what_to_do.clone(),
-        runbook: check.runbook.clone(),
-        tags: check.tags.iter().cloned().collect(),
+        what_to_do: check.what_to_do.as_ref().cloned(),
+        runbook: check.runbook.as_ref().cloned(),
+        tags: check.tags.to_vec(),
     })
 }
 

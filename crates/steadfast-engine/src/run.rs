@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 use steadfast_core::check::Sighting;
 use steadfast_core::finding::codes;
 use steadfast_core::gate::Decision;
@@ -18,6 +17,7 @@ use steadfast_core::world::{Boxed, Patience, World};
 use tokio::task::JoinSet;
 
 use crate::look;
+use crate::numbers::Numbers;
 use crate::record::{Evidence, Recorder};
 use crate::stop::Stop;
 
@@ -85,7 +85,7 @@ pub struct Looked {
     /// How many looks there were.
     pub attempts: u32,
     /// The kind's numbers.
-    pub numbers: Map<String, Value>,
+    pub numbers: Numbers,
 }
 
 /// How a run went.
@@ -202,7 +202,7 @@ impl Runner {
             let attempts = u32::try_from(tries.len()).unwrap_or(u32::MAX);
             let mut last = None;
             for (attempt, (sighting, verdict)) in (1..).zip(tries) {
-                let numbers = look::numbers(&*check.check, &sighting);
+                let numbers = look::numbers(&*check.check, &sighting).into();
                 let looked = Looked { place, verdict, at: sighting.at, took: sighting.took, attempts, numbers };
                 if recording {
                     evidence.push(evidence_of(&run, check, &sighting, &looked, attempt));
@@ -343,7 +343,7 @@ fn evidence_of(run: &str, check: &ProjectCheck, sighting: &Sighting, looked: &Lo
         claim_hash: check.check.claim_hash(),
         shape: sighting.shape,
         verdict: looked.verdict.clone(),
-        numbers: looked.numbers.clone(),
+        numbers: looked.numbers.to_map(),
         payload: Hash::of(&payload),
         keep: Keep::UntilPruned,
     };

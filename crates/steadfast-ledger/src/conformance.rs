@@ -3,6 +3,8 @@
 //! ```text
 //! steadfast_ledger::conformance_tests!(|| MyPlace::new());
 //! ```
+//!
+//! A store whose places share something dear, such as a server, holds all of [`LAWS`] in one test by [`hold_all`].
 
 pub mod appending;
 pub mod deriving;
@@ -49,6 +51,31 @@ pub enum Damage {
 /// A law, by its name.
 pub type Law = fn(Arc<dyn Place>) -> Boxed<'static, ()>;
 
+/// Every law with its name.
+pub const LAWS: &[(&str, Law)] = crate::conformance_tests!(@names);
+
+/// Runs every law, each at a place of its own, on so many threads; the names of those that do not hold. What they say
+/// goes to standard error.
+pub fn hold_all(place: impl Fn() -> Arc<dyn Place> + Sync, threads: usize) -> Vec<&'static str> {
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let failed = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    let Some((name, law)) = LAWS.get(number) else { return };
+                    let held = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hold(*law, place())));
+                    if held.is_err() {
+                        failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(*name);
+                    }
+                }
+            });
+        }
+    });
+    failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 /// Runs one law in a runtime of its own.
 ///
 /// # Panics
@@ -62,7 +89,13 @@ pub fn hold(law: Law, place: Arc<dyn Place>) {
 #[macro_export]
 macro_rules! conformance_tests {
     ($place:expr) => {
-        $crate::conformance_tests! { @each $place =>
+        $crate::conformance_tests! { @laws each $place }
+    };
+    (@names) => {
+        $crate::conformance_tests! { @laws names () }
+    };
+    (@laws $then:ident $with:expr) => {
+        $crate::conformance_tests! { @$then $with =>
             appending: a_new_ledger_is_empty_and_intact;
             appending: what_was_committed_is_read_back_in_order_by_every_handle;
             appending: an_empty_batch_changes_nothing;
@@ -97,6 +130,9 @@ macro_rules! conformance_tests {
             verifying: every_earlier_head_is_known;
             verifying: a_changed_projection_is_found;
         }
+    };
+    (@names $with:expr => $($subject:ident: $law:ident;)*) => {
+        &[$((stringify!($law), |place| Box::pin($crate::conformance::$subject::$law(place)))),*]
     };
     (@each $place:expr => $($subject:ident: $law:ident;)*) => {
         $(

@@ -12,7 +12,6 @@ mod retention;
 mod schema;
 mod trouble;
 mod verifying;
-mod worker;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,10 +25,10 @@ use steadfast_core::ledger::{
 use steadfast_core::observation::Hash;
 use steadfast_core::world::Boxed;
 
-use self::append::Prepared;
 use self::reading::Way;
 use self::trouble::{Doing, explain};
-use self::worker::Workers;
+use crate::prepared::Prepared;
+use crate::worker::Workers;
 
 /// Where the ledger is, from the folder of the root configuration, unless said otherwise.
 pub const DEFAULT_PATH: &str = ".steadfast/ledger.db";
@@ -56,8 +55,8 @@ impl Default for Options {
 pub struct SqliteLedger {
     path: Arc<Path>,
     /// None when it was opened for reading.
-    writer: Option<Workers>,
-    readers: Workers,
+    writer: Option<Workers<Connection>>,
+    readers: Workers<Connection>,
 }
 
 impl SqliteLedger {
@@ -169,7 +168,7 @@ impl From<rusqlite::Error> for Refusal {
     }
 }
 
-fn readers(path: &Arc<Path>, options: Options) -> Result<Workers, LedgerError> {
+fn readers(path: &Arc<Path>, options: Options) -> Result<Workers<Connection>, LedgerError> {
     let path = Arc::clone(path);
     Workers::opening("ledger-reader", READERS, Box::new(move || opening::for_reading(&path, options)))
 }

@@ -3,9 +3,11 @@
 pub mod body;
 pub mod decode;
 pub mod dial;
+pub mod dns;
 pub mod exchange;
 mod head_bound;
 pub mod http;
+pub mod icmp;
 pub mod patience;
 pub mod permits;
 pub mod starttls;

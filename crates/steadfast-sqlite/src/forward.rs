@@ -14,7 +14,7 @@ use crate::progress::{Bell, Halt};
 use crate::worker::{Common, Share, Worker};
 
 /// Bytes a worker reads at once.
-const CHUNK: usize = 1 << 20;
+const CHUNK: usize = 1 << 18;
 
 /// How the pass is run.
 pub(crate) struct Forward<'a> {
@@ -113,6 +113,7 @@ impl Forward<'_> {
             tick(done as u32);
             self.keep_to_rate(state);
         }
+        worker.settle(&self.common);
         Ok(worker.share)
     }
 

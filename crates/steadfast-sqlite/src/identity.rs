@@ -60,6 +60,31 @@ impl Identity {
         })
     }
 
+    /// Whether the file begins as every SQLite database does that is not encrypted.
+    pub fn is_a_database(&self) -> bool {
+        // "SQLite format 3" and a zero.
+        self.header.starts_with("53514c69746520666f726d6174203300")
+    }
+
+    /// How often a transaction has changed the file, as its header counts; it only ever grows. In WAL mode it stands still.
+    pub fn change_counter(&self) -> Option<u32> {
+        self.header.get(48..56).and_then(|digits| u32::from_str_radix(digits, 16).ok())
+    }
+
+    /// Why `later` is not the same file at a later moment, if it is not: another file lies at its place, or an older copy
+    /// was written over it.
+    pub fn replaced_by(&self, later: &Identity) -> Option<String> {
+        if (self.device, self.inode) != (later.device, later.inode) {
+            return Some("it is another file (device or inode)".to_owned());
+        }
+        match (self.change_counter(), later.change_counter()) {
+            (Some(then), Some(now)) if now < then => {
+                Some(format!("its change counter went back from {then} to {now}: an older copy was put in its place"))
+            }
+            (Some(_) | None, Some(_) | None) => None,
+        }
+    }
+
     /// What is different between two moments, in words.
     pub fn differences(&self, later: &Identity) -> Vec<&'static str> {
         let mut all = Vec::new();

@@ -46,7 +46,8 @@ pub(crate) fn pass(
                 continue;
             }
             common.source.page(pending.page, &mut data)?;
-            visit(common, map, interiors, worker, folder, &data, *pending, &mut next)?;
+            let leaves_follow = depth + 1 == depths[pending.tree as usize];
+            visit(common, map, interiors, worker, folder, &data, *pending, leaves_follow, &mut next)?;
         }
         level = next;
         depth += 1;
@@ -121,6 +122,7 @@ fn visit(
     folder: &Path,
     data: &[u8],
     pending: Pending,
+    leaves_follow: bool,
     next: &mut Vec<Pending>,
 ) -> Result<(), Stop> {
     let geometry = &common.source.geometry;
@@ -190,7 +192,13 @@ fn visit(
             continue;
         }
         let (low, high) = interiors.bounds(number, slot);
-        next.push(Pending { page: child, tree, parent: Some(number), slot, low, high });
+        let child = Pending { page: child, tree, parent: Some(number), slot, low, high };
+        // Leaves are nearly all of a database's pages: they are not read here, and none of them is held in memory.
+        if leaves_follow {
+            settle_leaf(map, &child);
+        } else {
+            next.push(child);
+        }
     }
     Ok(())
 }

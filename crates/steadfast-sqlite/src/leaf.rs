@@ -2,14 +2,16 @@
 
 use std::cmp::Ordering;
 
-use crate::collation;
+use crate::collation::{self, Collation};
+use crate::entry_hash::Whose;
+use crate::entry_record::{self, Piece, Sources};
 use crate::finding::{Code, Finding};
 use crate::header::Encoding;
 use crate::interior_pages::{InteriorPages, Recent, Separator};
 use crate::page::{Cell, Page, PageFault, PageKind};
 use crate::record::{self, Field, Value};
-use crate::row::{Place, hash, with_values};
-use crate::schema::{KeyOrder, Role, TreeId};
+use crate::row::Place;
+use crate::schema::{Default as Missing, KeyOrder, Role, TreeId};
 use crate::source::ReadFault;
 use crate::worker::{Common, GatherFault, KeyBuffer, Worker, describe_record_fault};
 
@@ -75,10 +77,10 @@ impl Worker {
         let low = rowid_bound(bounds.low, bounds.interiors, &mut self.recent, common)?;
         let high = rowid_bound(bounds.high, bounds.interiors, &mut self.recent, common)?;
         let mut previous = low;
-        let (mut bytes, mut whole) = (0, true);
+        let mut seen = Seen::default();
         self.coverage.start(geometry);
         for index in 0..page.cells {
-            let Some(cell) = self.cell(common, tree, number, page, index, &mut bytes, &mut whole) else { continue };
+            let Some(cell) = self.cell(common, tree, number, page, index, &mut seen) else { continue };
             let is_ascending = previous.is_none_or(|previous| cell.rowid > previous);
             let is_within = high.is_none_or(|high| cell.rowid <= high);
             let is_in_place = is_ascending && is_within;
@@ -95,7 +97,7 @@ impl Worker {
             let place = Place { tree, page: number, rowid: Some(cell.rowid) };
             self.row(common, place, &cell).or_else(chain_is_told)?;
         }
-        self.finish_page(common, tree, number, page, bytes, whole);
+        self.finish_page(common, tree, number, page, &seen);
         Ok(())
     }
 
@@ -113,74 +115,94 @@ impl Worker {
         let orders = !common.planted.order_off() && common.seek.is_none() && order.unknown_collation().is_none();
         let encoding = common.plan.schema.encoding;
         let mut keys = std::mem::take(&mut self.keys);
+        // The key before: its record, if that lies on the page, and otherwise in its buffer, which is number `at`.
         let mut previous: Option<Option<&[u8]>> = None;
-        let (mut bytes, mut whole) = (0, true);
-        let mut last: Option<(usize, Option<&[u8]>, u32)> = None;
+        let mut previous_rest = [].as_slice();
+        let mut at = 0;
+        let mut last_index = None;
+        let mut seen = Seen::default();
         self.coverage.start(geometry);
         let mut outcome = Ok(());
         for index in 0..page.cells {
-            let Some(cell) = self.cell(common, tree, number, page, index, &mut bytes, &mut whole) else { continue };
+            let Some(cell) = self.cell(common, tree, number, page, index, &mut seen) else { continue };
             if !common.plan.content && !orders {
                 continue;
             }
-            let now = index as usize % 2;
-            let [first, second] = &mut keys;
-            let (key, before) = if now == 0 { (first, &*second) } else { (second, &*first) };
-            let local = match self.key(common, tree, number, index, &cell, order, key) {
-                Ok(Some(local)) => local,
-                Ok(None) => {
-                    // What cannot be read has no place in the order.
-                    previous = None;
-                    last = None;
-                    continue;
+            let is_alike = matches!(previous, Some(Some(_))) && keys[at].shape.is_of(&cell);
+            let (local, key) = if is_alike {
+                let (local, key) = (Some(cell.local), &mut keys[at]);
+                if orders
+                    && let Some(Some(earlier)) = previous
+                    && !key
+                        .shape
+                        .compare(previous_rest, cell.rest, order)
+                        .is_some_and(|found| is_ascending(found, order))
+                {
+                    let [earlier, later] = [earlier, cell.local].map(|bytes| Key { fields: &key.shape.fields, bytes });
+                    self.in_order(common, tree, order, encoding, (earlier, later), number);
                 }
-                Err(stop) => {
-                    outcome = Err(stop);
-                    break;
-                }
-            };
-            let record = local.unwrap_or(&key.owned);
-            if orders {
-                match previous {
-                    Some(earlier) => {
-                        let earlier = Key { fields: &before.fields, bytes: earlier.unwrap_or(&before.owned) };
-                        let later = Key { fields: &key.fields, bytes: record };
-                        self.in_order(common, tree, order, encoding, (earlier, later), number);
+                (local, key)
+            } else {
+                let [first, second] = &mut keys;
+                let (key, before) = if at == 1 { (first, &*second) } else { (second, &*first) };
+                at = 1 - at;
+                let local = match self.key(common, tree, number, index, &cell, order, key) {
+                    Ok(Some(local)) => local,
+                    Ok(None) => {
+                        // What cannot be read has no place in the order.
+                        previous = None;
+                        last_index = None;
+                        continue;
                     }
-                    None if index == 0 => {
-                        if let Err(stop) = self.against(common, tree, bounds, Side::Low, key, record, number) {
-                            outcome = Err(stop);
-                            break;
+                    Err(stop) => {
+                        outcome = Err(stop);
+                        break;
+                    }
+                };
+                if orders {
+                    let record = local.unwrap_or(&key.owned);
+                    match previous {
+                        Some(earlier) => {
+                            let earlier = Key { fields: &before.shape.fields, bytes: earlier.unwrap_or(&before.owned) };
+                            let later = Key { fields: &key.shape.fields, bytes: record };
+                            self.in_order(common, tree, order, encoding, (earlier, later), number);
                         }
+                        None if index == 0 => {
+                            if let Err(stop) = self.against(common, tree, bounds, Side::Low, key, record, number) {
+                                outcome = Err(stop);
+                                break;
+                            }
+                        }
+                        None => {}
                     }
-                    None => {}
                 }
-            }
+                (local, key)
+            };
             previous = Some(local);
-            last = Some((now, local, index));
+            previous_rest = cell.rest;
+            last_index = Some(index);
             if common.plan.content
-                && let Err(stop) = self.content_of(common, tree, number, index, &cell, key, record, page.kind)
+                && let Err(stop) = self.content_of(common, tree, number, &cell, key, is_alike, local, page.kind)
             {
                 outcome = Err(stop);
                 break;
             }
         }
-        if let (Ok(()), Some((now, local, index)), true) = (&outcome, last, orders)
+        if let (Ok(()), Some(local), Some(index), true) = (&outcome, previous, last_index, orders)
             && index + 1 == page.cells
         {
-            let key = &keys[now];
+            let key = &keys[at];
             let record = local.unwrap_or(&key.owned);
             outcome = self.against(common, tree, bounds, Side::High, key, record, number);
         }
         self.keys = keys;
         outcome?;
-        self.finish_page(common, tree, number, page, bytes, whole);
+        self.finish_page(common, tree, number, page, &seen);
         Ok(())
     }
 
     /// Reads a cell, marks its bytes, counts it and notes its chain.
-    #[inline]
-    #[expect(clippy::too_many_arguments, reason = "the inner step of two loops")]
+    #[inline(always)]
     fn cell<'p>(
         &mut self,
         common: &Common<'_>,
@@ -188,14 +210,13 @@ impl Worker {
         number: u32,
         page: &Page<'p>,
         index: u32,
-        bytes: &mut u32,
-        whole: &mut bool,
+        seen: &mut Seen,
     ) -> Option<Cell<'p>> {
         let geometry = &common.source.geometry;
         let cell = match page.cell(index, geometry) {
             Ok(cell) => cell,
             Err(fault) => {
-                *whole = false;
+                seen.is_broken = true;
                 self.page_fault(common, tree, number, fault);
                 return None;
             }
@@ -204,42 +225,39 @@ impl Worker {
             return Some(cell);
         }
         if let Err(fault) = self.coverage.mark(cell.offset, cell.size)
-            && *whole
+            && !seen.is_broken
             && !common.planted.coverage_off()
         {
-            *whole = false;
+            seen.is_broken = true;
             self.page_fault(common, tree, number, fault);
         }
-        *bytes += cell.size;
-        let tally = &mut self.share.tallies[tree as usize];
-        tally.entries += 1;
-        tally.payload += cell.payload;
-        self.chain(geometry, tree, number, &cell);
+        seen.bytes += cell.size;
+        seen.cells += 1;
+        seen.payload += cell.payload;
+        if (cell.local.len() as u64) < cell.payload {
+            self.chain(geometry, tree, number, &cell);
+        }
         Some(cell)
     }
 
-    fn finish_page(
-        &mut self,
-        common: &Common<'_>,
-        tree: TreeId,
-        number: u32,
-        page: &Page<'_>,
-        bytes: u32,
-        whole: bool,
-    ) {
+    fn finish_page(&mut self, common: &Common<'_>, tree: TreeId, number: u32, page: &Page<'_>, seen: &Seen) {
         if common.seek.is_some() {
             return;
         }
-        if whole && let Err(fault) = page.cover(&mut self.coverage, &common.source.geometry, bytes) {
+        let tally = &mut self.share.tallies[tree as usize];
+        tally.entries += seen.cells;
+        tally.payload += seen.payload;
+        if seen.is_broken {
+            return;
+        }
+        if let Err(fault) = page.cover(&mut self.coverage, &common.source.geometry, seen.bytes) {
             let is_let_be = common.planted.coverage_off() && !matches!(fault, PageFault::Freeblock(_));
             if !is_let_be {
                 self.page_fault(common, tree, number, fault);
             }
             return;
         }
-        if whole {
-            self.share.tallies[tree as usize].free += u64::from(page.free_bytes());
-        }
+        self.share.tallies[tree as usize].free += u64::from(page.free_bytes());
     }
 
     /// Reads the record of a key: `Some(Some(local))` if it lies on the page, `Some(None)` if it is in `key.owned`.
@@ -256,6 +274,7 @@ impl Worker {
         key: &mut KeyBuffer,
     ) -> Result<Option<Option<&'p [u8]>>, Stop> {
         let mut local = Some(cell.local);
+        key.shape.forget();
         if (cell.local.len() as u64) < cell.payload {
             match self.scratch.gather_key(common.source, cell, &mut key.owned) {
                 Ok(()) => local = None,
@@ -268,27 +287,30 @@ impl Worker {
             }
         }
         let bytes = local.unwrap_or(&key.owned);
-        if let Err(fault) = record::parse(bytes, cell.payload, &mut key.fields) {
+        if let Err(fault) = record::parse(bytes, cell.payload, &mut key.shape.fields) {
             self.share.findings.push(describe_record_fault(fault).on_page(number).in_tree(common.plan.name(tree)));
             return Ok(None);
         }
         let is_shaped = if order.ends_in_rowid {
-            key.fields.len() == order.fields
-                && key.fields.last().is_some_and(|field| matches!(field.serial, 1..=6 | 8 | 9))
+            key.shape.fields.len() == order.fields
+                && key.shape.fields.last().is_some_and(|field| matches!(field.serial, 1..=6 | 8 | 9))
         } else {
-            key.fields.len() >= order.columns.len()
+            key.shape.fields.len() >= order.columns.len()
                 && (matches!(common.plan.schema.trees[tree as usize].role, Role::KeyedRows)
-                    || key.fields.len() == order.fields)
+                    || key.shape.fields.len() == order.fields)
         };
         if !is_shaped {
             let rowid = if order.ends_in_rowid { ", the last one a rowid" } else { "" };
             let finding = Finding::new(
                 Code::EntryShape,
                 format!("{} fields{rowid}", order.fields),
-                format!("{} fields in cell {index}", key.fields.len()),
+                format!("{} fields in cell {index}", key.shape.fields.len()),
             );
             self.share.findings.push(finding.on_page(number).in_tree(common.plan.name(tree)));
             return Ok(None);
+        }
+        if local.is_some() {
+            key.shape.settle(cell.rest, cell.payload);
         }
         Ok(Some(local))
     }
@@ -301,10 +323,10 @@ impl Worker {
         common: &Common<'_>,
         tree: TreeId,
         number: u32,
-        _index: u32,
         cell: &Cell<'_>,
-        key: &KeyBuffer,
-        record: &[u8],
+        key: &mut KeyBuffer,
+        is_alike: bool,
+        local: Option<&[u8]>,
         kind: PageKind,
     ) -> Result<(), Stop> {
         if matches!(common.plan.schema.trees[tree as usize].role, Role::KeyedRows) {
@@ -315,17 +337,34 @@ impl Worker {
         if !kind.is_leaf() && common.planted.interior_entries_forgotten() {
             return Ok(());
         }
-        let value = |at: usize| key.fields[at].value(record).unwrap_or(Value::Null);
-        let hash = with_values(key.fields.len(), value, |values| hash(common, tree, values));
-        let order = common.plan.schema.trees[tree as usize].order.as_ref();
-        let rowid = order.filter(|order| order.ends_in_rowid).and_then(|_| rowid_of(&key.fields, record));
-        let place = Place { tree, page: number, rowid };
-        match common.seek {
-            None => {
-                self.share.entries[sketch] += 1;
-                self.share.sketches[sketch].entry(hash, place.locator());
-            }
-            Some(seek) => seek.entry(&mut self.sought, tree, hash, &place),
+        let Some(order) = &common.plan.schema.trees[tree as usize].order else { return Ok(()) };
+        let record = local.unwrap_or(&key.owned);
+        let rowid = if order.ends_in_rowid { rowid_of(&key.shape.fields, record) } else { None };
+        let whose = Whose {
+            tree,
+            sketch: sketch as u32,
+            page: number,
+            is_row: false,
+            locator: rowid.map_or(0, |rowid| rowid as u64),
+        };
+        let Worker { waiting, share, sought, pieces, .. } = self;
+        let mut take = |whose: &Whose, hash| common.take(share, sought, whose, hash);
+        let forgotten = usize::from(common.planted.hash_forgets_a_column());
+        let is_in_form = if is_alike {
+            key.shape.is_in_form(record, order)
+        } else {
+            entry_record::is_in_form(&key.shape.fields, record::header_length(record).unwrap_or(0), record)
+        };
+        if forgotten == 0 && is_in_form {
+            // On the page the record is followed by what else there is, which spares the copy its end.
+            let rest = if cell.local.len() == record.len() { cell.rest } else { record };
+            waiting.stored(common.hash, whose, rest, record.len(), &mut take);
+        } else {
+            pieces.clear();
+            pieces.extend(key.shape.fields[forgotten..].iter().map(|field| Piece::field(field, record)));
+            let sources = Sources { record, default_of: &|_| &Missing::Null };
+            let order: Vec<u16> = (0..pieces.len() as u16).collect();
+            waiting.pieces(common.hash, whose, pieces, &order, &sources, &mut take);
         }
         Ok(())
     }
@@ -352,8 +391,8 @@ impl Worker {
         if !separator_key(separator, bounds.interiors, &mut self.recent, common, order, &mut bound)? {
             return Ok(());
         }
-        let mine = Key { fields: &key.fields, bytes: record };
-        let bound = Key { fields: &bound.fields, bytes: &bound.owned };
+        let mine = Key { fields: &key.shape.fields, bytes: record };
+        let bound = Key { fields: &bound.shape.fields, bytes: &bound.owned };
         let pair = match side {
             Side::Low => (bound, mine),
             Side::High => (mine, bound),
@@ -374,10 +413,10 @@ impl Worker {
         number: u32,
     ) {
         let (ordering, column) = compare(&earlier, &later, order, encoding);
-        let unique = order.unique.unwrap_or(usize::MAX);
-        if ordering == Ordering::Less && column < unique {
+        if is_ascending((ordering, column), order) {
             return;
         }
+        let unique = order.unique.unwrap_or(usize::MAX);
         let has_null = |key: &Key<'_>| {
             key.fields.iter().take(unique).any(|field| matches!(field.value(key.bytes), Some(Value::Null)))
         };
@@ -398,6 +437,17 @@ impl Worker {
     }
 }
 
+/// What the cells of a page came to.
+#[derive(Debug, Default)]
+struct Seen {
+    cells: u64,
+    /// Of the page.
+    bytes: u32,
+    payload: u64,
+    /// Whether a fault of their extents has been told.
+    is_broken: bool,
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Side {
     Low,
@@ -410,19 +460,44 @@ pub(crate) struct Key<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
+/// Whether neighbours that compare so may stand as they do.
+#[inline(always)]
+fn is_ascending((ordering, column): (Ordering, usize), order: &KeyOrder) -> bool {
+    ordering == Ordering::Less && order.unique.is_none_or(|unique| column < unique)
+}
+
 /// The order of two keys, and the first column in which they differ (or the number of columns).
 #[inline]
 pub(crate) fn compare(left: &Key<'_>, right: &Key<'_>, order: &KeyOrder, encoding: Encoding) -> (Ordering, usize) {
     for (at, column) in order.columns.iter().enumerate() {
         let (Some(l), Some(r)) = (left.fields.get(at), right.fields.get(at)) else { return (Ordering::Equal, at) };
-        let l = l.value(left.bytes).unwrap_or(Value::Null);
-        let r = r.value(right.bytes).unwrap_or(Value::Null);
-        let ordering = collation::compare(&l, &r, &column.collation, encoding);
+        let ordering = match same_class(l, left.bytes, r, right.bytes, &column.collation) {
+            Some(ordering) => ordering,
+            None => {
+                let l = l.value(left.bytes).unwrap_or(Value::Null);
+                let r = r.value(right.bytes).unwrap_or(Value::Null);
+                collation::compare(&l, &r, &column.collation, encoding)
+            }
+        };
         if ordering != Ordering::Equal {
             return (if column.descending { ordering.reverse() } else { ordering }, at);
         }
     }
     (Ordering::Equal, order.columns.len())
+}
+
+/// The usual pairs, which need no value made of them: integers, and bytes that are compared as bytes.
+#[inline(always)]
+fn same_class(left: &Field, l: &[u8], right: &Field, r: &[u8], collation: &Collation) -> Option<Ordering> {
+    let is_integer = |field: &Field| matches!(field.serial, 1..=6);
+    if is_integer(left) && is_integer(right) {
+        return Some(left.integer(l)?.cmp(&right.integer(r)?));
+    }
+    let are_bytes = left.serial >= 12 && right.serial >= 12 && (left.serial ^ right.serial) & 1 == 0;
+    if are_bytes && (left.serial & 1 == 0 || *collation == Collation::Binary) {
+        return Some(collation::bytes(left.bytes(l)?, right.bytes(r)?));
+    }
+    None
 }
 
 /// The key's values for people.
@@ -479,8 +554,8 @@ fn separator_key(
         Err(GatherFault::Chain(_)) => return Ok(false),
         Err(GatherFault::Read(stop)) => return Err(stop),
     }
-    let is_record = record::parse(&out.owned, cell.payload, &mut out.fields).is_ok();
-    Ok(is_record && out.fields.len() >= order.columns.len())
+    let is_record = record::parse(&out.owned, cell.payload, &mut out.shape.fields).is_ok();
+    Ok(is_record && out.shape.fields.len() >= order.columns.len())
 }
 
 fn chain_is_told(fault: GatherFault) -> Result<(), Stop> {

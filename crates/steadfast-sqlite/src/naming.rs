@@ -6,13 +6,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::entry_hash::Whose;
 use crate::finding::{Code, Finding, Findings};
 use crate::interior_pages::InteriorPages;
 use crate::leaf::{Bounds, Stop};
 use crate::page::Page;
 use crate::pagemap::{PageMap, Use};
-use crate::plan::IndexPlan;
-use crate::row::Place;
 use crate::schema::{Role, TreeId};
 use crate::sketch::{Difference, Sketch};
 use crate::worker::{Common, Share, Worker};
@@ -44,29 +43,17 @@ struct Sighting {
 }
 
 impl Seek {
-    pub(crate) fn row(&self, sought: &mut Sought, index: &IndexPlan, hash: u128, place: &Place) {
-        if index.tree == self.tree {
-            self.see(sought, hash, place, false);
+    /// An entry of the index, or one that a row implies.
+    pub(crate) fn see(&self, sought: &mut Sought, whose: &Whose, hash: u128) {
+        if whose.tree != self.tree {
+            return;
         }
-    }
-
-    pub(crate) fn entry(&self, sought: &mut Sought, tree: TreeId, hash: u128, place: &Place) {
-        if tree == self.tree {
-            self.see(sought, hash, place, true);
-        }
-    }
-
-    fn see(&self, sought: &mut Sought, hash: u128, place: &Place, is_entry: bool) {
         if self.hashes.is_empty() {
             sought.strata.resize(STRATA, Sketch::default());
             let stratum = ((hash >> 64) as u64).trailing_zeros().min(STRATA as u32 - 1) as usize;
-            if is_entry {
-                sought.strata[stratum].entry(hash, place.locator());
-            } else {
-                sought.strata[stratum].row(hash, place.locator());
-            }
+            sought.strata[stratum].take(whose.is_row, hash, whose.locator);
         } else if self.hashes.contains(&hash) {
-            sought.sightings.push(Sighting { hash, is_entry, page: place.page });
+            sought.sightings.push(Sighting { hash, is_entry: !whose.is_row, page: whose.page });
         }
     }
 }
@@ -221,5 +208,6 @@ fn look_again(
             worker.key_page(&again, tree, page, &parsed, &bounds)?;
         }
     }
+    worker.settle(&again);
     Ok(worker.sought)
 }

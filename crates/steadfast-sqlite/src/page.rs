@@ -166,14 +166,23 @@ pub(crate) struct Cell<'a> {
     pub payload: u64,
     /// The payload's bytes on this page.
     pub local: &'a [u8],
+    /// The page from the payload's first byte on.
+    pub rest: &'a [u8],
     /// The first overflow page, or 0.
     pub overflow: u32,
 }
 
-/// Reusable memory for the coverage check.
+/// Which bytes of a page are used: reusable memory for the coverage check.
+///
+/// Cells mostly stand in the order in which they were written, each right before the last one. Such a run is kept as its
+/// two ends, and comes into the bitmap only when something else follows.
 #[derive(Debug, Default)]
 pub(crate) struct Coverage {
     used: Vec<u64>,
+    /// First byte of the run, and the one after its last.
+    run: (u32, u32),
+    /// Whether the bitmap holds anything.
+    is_marked: bool,
 }
 
 impl<'a> Page<'a> {
@@ -218,7 +227,7 @@ impl<'a> Page<'a> {
     }
 
     /// Reads one cell and checks that it lies on the page.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn cell(&self, index: u32, geometry: &Geometry) -> Result<Cell<'a>, PageFault> {
         let offset = u32::from(be16(self.data, self.pointers() + 2 * index as usize));
         if offset < self.content || offset > geometry.usable - 4 {
@@ -235,7 +244,8 @@ impl<'a> Page<'a> {
         if self.kind == PageKind::TableInterior {
             let (rowid, end) = varint::read(data, at).ok_or(outside)?;
             let size = end as u32 - offset;
-            return Ok(Cell { offset, size, child, rowid: rowid as i64, payload: 0, local: &[], overflow: 0 });
+            let rowid = rowid as i64;
+            return Ok(Cell { offset, size, child, rowid, payload: 0, local: &[], rest: &[], overflow: 0 });
         }
         let (payload, mut at) = varint::read(data, at).ok_or(outside)?;
         // SQLite keeps the low 32 bits of a payload size.
@@ -248,13 +258,14 @@ impl<'a> Page<'a> {
         }
         let local = geometry.local(self.kind, payload);
         let end = at + local as usize;
-        let bytes = data.get(at..end).ok_or(outside)?;
+        let rest = data.get(at..).ok_or(outside)?;
+        let bytes = rest.get(..local as usize).ok_or(outside)?;
         let (overflow, end) = if u64::from(local) < payload { (be32(data, end), end + 4) } else { (0, end) };
         let size = (end as u32 - offset).max(4);
         if offset + size > geometry.usable {
             return Err(outside);
         }
-        Ok(Cell { offset, size, child, rowid, payload, local: bytes, overflow })
+        Ok(Cell { offset, size, child, rowid, payload, local: bytes, rest, overflow })
     }
 
     /// Bytes of the page that hold nothing, as the page itself counts them.
@@ -293,6 +304,7 @@ impl<'a> Page<'a> {
             covered += size;
             block = next;
         }
+        coverage.finish()?;
         let stated = u32::from(self.data[self.start + 7]);
         let counted = (geometry.usable - self.content).saturating_sub(covered);
         if stated == counted { Ok(()) } else { Err(PageFault::Fragments { stated, counted }) }
@@ -303,18 +315,42 @@ impl Coverage {
     /// Forgets the last page.
     #[inline]
     pub(crate) fn start(&mut self, geometry: &Geometry) {
-        self.used.clear();
-        self.used.resize(geometry.page_size as usize / 64 + 1, 0);
+        if self.is_marked || self.used.is_empty() {
+            self.used.clear();
+            self.used.resize(geometry.page_size as usize / 64 + 1, 0);
+            self.is_marked = false;
+        }
+        self.run = (0, 0);
     }
 
-    /// Marks bytes as used, refusing any that are used already.
-    #[inline]
+    /// Marks bytes as used. Refuses, now or when the page is finished, any that are used already.
+    #[inline(always)]
     pub(crate) fn mark(&mut self, offset: u32, size: u32) -> Result<(), PageFault> {
-        let mut at = offset;
-        let end = offset + size;
-        while at < end {
+        let (low, high) = self.run;
+        if offset + size == low {
+            self.run.0 = offset;
+        } else if offset == high {
+            self.run.1 = offset + size;
+        } else {
+            self.run = (offset, offset + size);
+            return self.set(low, high);
+        }
+        Ok(())
+    }
+
+    /// Holds the last run to what was marked before it.
+    pub(crate) fn finish(&mut self) -> Result<(), PageFault> {
+        let (low, high) = std::mem::take(&mut self.run);
+        // A page of one run cannot use a byte twice.
+        if self.is_marked { self.set(low, high) } else { Ok(()) }
+    }
+
+    fn set(&mut self, low: u32, high: u32) -> Result<(), PageFault> {
+        let mut at = low;
+        self.is_marked |= low < high;
+        while at < high {
             let bit = at % 64;
-            let span = (64 - bit).min(end - at);
+            let span = (64 - bit).min(high - at);
             let mask = (u64::MAX >> (64 - span)) << bit;
             let Some(word) = self.used.get_mut(at as usize / 64) else {
                 return Err(PageFault::Overlap { offset: at });

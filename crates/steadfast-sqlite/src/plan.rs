@@ -1,7 +1,7 @@
 //! The schema, turned into what the inner loops ask: per table which fields are judged and how, per index where its
 //! fields come from, per tree whether its content is summed.
 
-use crate::schema::{From, Schema, TreeId};
+use crate::schema::{Column, From, Schema, Table, TreeId, class};
 
 /// Everything that the passes hold against the pages.
 #[derive(Debug)]
@@ -20,16 +20,57 @@ pub(crate) struct Plan {
 
 #[derive(Debug, Default)]
 pub(crate) struct RowPlan {
-    /// Fields that are judged: field number and column.
-    pub(crate) judged: Vec<(usize, usize)>,
+    pub(crate) judged: Vec<Judged>,
+    /// What the indexes ask for, each once.
+    pub(crate) sources: Vec<Source>,
     pub(crate) indexes: Vec<IndexPlan>,
+}
+
+/// A field of a row that is held to its column.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) field: usize,
+    pub(crate) column: usize,
+    /// Classes of which every value will do.
+    pub(crate) plainly: u8,
+}
+
+/// Where a field of an entry comes from.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) from: From,
+    /// Whether an integer stands for a real there.
+    pub(crate) is_real: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct IndexPlan {
     pub(crate) tree: TreeId,
     pub(crate) sketch: usize,
-    pub(crate) from: Vec<From>,
+    /// Its columns, as places among the table's sources.
+    pub(crate) order: Vec<u16>,
+}
+
+impl RowPlan {
+    /// The place of a source, which is added if it is new. A table has at most 32,767 columns.
+    fn place(&mut self, from: From, table: &Table) -> u16 {
+        let known = self.sources.iter().position(|source| source.from == from);
+        let place = known.unwrap_or_else(|| {
+            let is_real = matches!(from, From::Field(_, column) if table.columns[column].real);
+            self.sources.push(Source { from, is_real });
+            self.sources.len() - 1
+        });
+        place as u16
+    }
+}
+
+impl Judged {
+    fn new(field: usize, column: usize, table: &Table) -> Judged {
+        let Column { allowed, not_null, .. } = &table.columns[column];
+        // A real may be a NaN, which is NULL.
+        let plainly = if *not_null { allowed & !(class::NULL | class::REAL) } else { *allowed };
+        Judged { field, column, plainly }
+    }
 }
 
 impl Plan {
@@ -50,12 +91,13 @@ impl Plan {
                     .iter()
                     .enumerate()
                     .filter(|(_, column)| table.columns[**column].judged)
-                    .map(|(field, column)| (field, *column))
+                    .map(|(field, column)| Judged::new(field, *column, table))
                     .collect();
             }
             for index in table.indexes.iter().filter(|index| content && index.native) {
                 sketch_of[index.tree as usize] = Some(sketches);
-                plan.indexes.push(IndexPlan { tree: index.tree, sketch: sketches, from: index.from.clone() });
+                let order = index.from.iter().map(|from| plan.place(*from, table)).collect();
+                plan.indexes.push(IndexPlan { tree: index.tree, sketch: sketches, order });
                 sketches += 1;
             }
             rows.push(plan);

@@ -154,6 +154,12 @@ pub struct Proof {
 }
 
 impl Proof {
+    /// Rows of all tables, those of the schema not counted.
+    pub fn rows(&self) -> u64 {
+        let tables = self.trees.iter().filter(|tree| !tree.is_index && tree.name != "sqlite_schema");
+        tables.map(|tree| tree.entries).sum()
+    }
+
     pub(crate) fn empty(level: Level) -> Proof {
         Proof {
             verdict: Verdict::Unknown,

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::counterpart::Counterpart;
+use crate::entry_hash::{EntryHash, Key};
 use crate::error::{ProveError, ProveErrorKind};
 use crate::finding::{Code, Finding, Findings};
 use crate::forward::Forward;
@@ -22,7 +23,6 @@ use crate::progress::{Bell, Event, Halt, Progress, Stage};
 use crate::proof::{Differing, Level, Proof, Stopped, TreeReport, Unproven, Verdict};
 use crate::resume;
 use crate::schema::{Role, Schema, TreeId};
-use crate::siphash::Key;
 use crate::source::Source;
 use crate::through_sqlite;
 use crate::view::{self, Opened, View, read_error};
@@ -222,7 +222,8 @@ impl<'a> Run<'a> {
             Some(saved) => saved.key,
             None => random_key().map_err(|why| ProveError::from_io(self.path, "cannot draw a random seed", &why))?,
         };
-        let common = Common { source, plan: &plan, key, planted: options.planted, seek: None };
+        let hash = EntryHash::new(key, plan.schema.trees.len());
+        let common = Common { source, plan: &plan, hash: &hash, planted: options.planted, seek: None };
 
         let mut map = PageMap::new(source.pages, header);
         if whole {
@@ -233,6 +234,7 @@ impl<'a> Run<'a> {
         let mut worker = Worker::new(&plan, options.max_findings);
         let scratch = scratch_folder(self.path, &options.scratch);
         interior::pass(&common, &mut map, &mut interiors, &mut worker, &scratch).map_err(io)?;
+        worker.settle(&common);
 
         let (goes_on, first, before) = match saved {
             Some(saved) => {
@@ -342,12 +344,14 @@ impl<'a> Run<'a> {
         if plan.content {
             naming::compare(&common, &map, &interiors, &share, &mut findings).map_err(io)?;
             self.tell_now(Stage::ThroughSqlite, source.pages, source, findings.list().len() as u64);
-            let only = options.table.as_deref();
-            gathered.halted =
-                through_sqlite::check(ready.sql, &plan, &self.bell, &mut findings, &mut gathered.unproven, only);
-        }
-        if plan.content {
-            proof.notes.extend(partial_indexes(&plan));
+            let asked = through_sqlite::Asked {
+                sql: ready.sql,
+                plan: &plan,
+                tallies: &share.tallies,
+                bell: &self.bell,
+                only: options.table.as_deref(),
+            };
+            gathered.halted = asked.check(&mut findings, &mut gathered.unproven);
         }
         gathered.findings.absorb(findings);
         if let Some(manifest) = manifest {
@@ -478,18 +482,6 @@ fn differing(
         only_there: reference.pages().saturating_sub(map.pages()),
         by_tree,
     }
-}
-
-/// SQLite's own check, which judges these, asks for an entry for every row and never for a row for every entry.
-fn partial_indexes(plan: &Plan) -> Vec<String> {
-    let tables = plan.schema.tables.iter().filter(|table| plan.in_scope[table.tree as usize]);
-    let partial = tables.flat_map(|table| &table.indexes).filter(|index| index.partial);
-    partial
-        .map(|index| {
-            let name = plan.name(index.tree);
-            format!("partial index {name}: its rows have their entries and its order holds; entries without a row are not looked for")
-        })
-        .collect()
 }
 
 /// What a state is bound to beside the file.

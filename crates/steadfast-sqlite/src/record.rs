@@ -3,15 +3,16 @@
 use crate::header::Encoding;
 use crate::varint;
 
-/// One field of a record: its serial type and where its bytes are, counted from the record's start.
+/// One field of a record: its serial type and where its bytes are, counted from the record's start. A record has less
+/// than 2^32 bytes, as its size in the cell has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Field {
     /// The serial type.
-    pub serial: u64,
+    pub serial: u32,
     /// First byte.
-    pub start: u64,
+    pub start: u32,
     /// Bytes.
-    pub len: u64,
+    pub len: u32,
 }
 
 /// A stored value.
@@ -51,22 +52,52 @@ pub(crate) enum RecordFault {
 const LONGEST_HEADER: u64 = 98_307;
 
 impl Field {
-    /// The value, where `bytes` is the record from its start (at least up to the field's end).
+    /// The offset after the last byte.
     #[inline]
-    pub(crate) fn value<'a>(&self, bytes: &'a [u8]) -> Option<Value<'a>> {
-        let bytes = bytes.get(self.start as usize..(self.start + self.len) as usize)?;
+    pub(crate) fn end(&self) -> usize {
+        self.start as usize + self.len as usize
+    }
+
+    /// The bytes of the field, where `record` is the record from its start (at least up to the field's end).
+    #[inline]
+    pub(crate) fn bytes<'a>(&self, record: &'a [u8]) -> Option<&'a [u8]> {
+        record.get(self.start as usize..self.end())
+    }
+
+    /// The value; `record` as in [`Field::bytes`].
+    #[inline]
+    pub(crate) fn value<'a>(&self, record: &'a [u8]) -> Option<Value<'a>> {
         Some(match self.serial {
             0 | 10 | 11 => Value::Null,
-            1..=6 => Value::Integer(integer(bytes)),
+            1..=6 => Value::Integer(self.integer(record)?),
             7 => {
-                let real = f64::from_bits(u64::from_be_bytes(*bytes.first_chunk::<8>()?));
+                let real = self.real(record)?;
                 if real.is_nan() { Value::Null } else { Value::Real(real) }
             }
             8 => Value::Integer(0),
             9 => Value::Integer(1),
-            serial if serial % 2 == 0 => Value::Blob(bytes),
-            _ => Value::Text(bytes),
+            serial if serial % 2 == 0 => Value::Blob(self.bytes(record)?),
+            _ => Value::Text(self.bytes(record)?),
         })
+    }
+
+    /// The number of a field of serial type 1 to 6.
+    #[inline]
+    pub(crate) fn integer(&self, record: &[u8]) -> Option<i64> {
+        let end = self.end();
+        let unused = 64 - 8 * self.len;
+        // Most integers have eight bytes of their record before their end; what is not theirs is shifted out.
+        if let Some(word) = end.checked_sub(8).and_then(|from| record.get(from..end)?.first_chunk::<8>()) {
+            return Some((i64::from_be_bytes(*word) << unused) >> unused);
+        }
+        let word = self.bytes(record)?.iter().fold(0, |word, byte| (word << 8) | i64::from(*byte));
+        Some((word << unused) >> unused)
+    }
+
+    /// The number of a field of serial type 7, as it is stored.
+    #[inline]
+    pub(crate) fn real(&self, record: &[u8]) -> Option<f64> {
+        Some(f64::from_bits(u64::from_be_bytes(*self.bytes(record)?.first_chunk::<8>()?)))
     }
 }
 
@@ -146,6 +177,29 @@ pub(crate) fn header_length(bytes: &[u8]) -> Option<u64> {
 #[inline]
 pub(crate) fn parse(bytes: &[u8], payload: u64, fields: &mut Vec<Field>) -> Result<(), RecordFault> {
     fields.clear();
+    // The usual header: its length and each type is one byte.
+    if let Some(header) = bytes.first()
+        && let Some(types) = bytes.get(1..usize::from(*header))
+    {
+        let mut start = u32::from(*header);
+        let mut flags = *header;
+        fields.extend(types.iter().map(|serial| {
+            let len = LENGTHS[usize::from(*serial)];
+            let field = Field { serial: u32::from(*serial), start, len: u32::from(len) };
+            flags |= len;
+            start += u32::from(len);
+            field
+        }));
+        if flags < UNUSUAL && u64::from(start) == payload {
+            return Ok(());
+        }
+    }
+    parse_slowly(bytes, payload, fields)
+}
+
+/// A header with types of several bytes, or one that is at fault.
+fn parse_slowly(bytes: &[u8], payload: u64, fields: &mut Vec<Field>) -> Result<(), RecordFault> {
+    fields.clear();
     let Some((header, mut at)) = varint::read(bytes, 0) else { return Err(RecordFault::HeaderLength(0)) };
     if header < at as u64 || header > payload || header > LONGEST_HEADER {
         return Err(RecordFault::HeaderLength(header));
@@ -155,36 +209,41 @@ pub(crate) fn parse(bytes: &[u8], payload: u64, fields: &mut Vec<Field>) -> Resu
     while at < types.len() {
         let Some((serial, next)) = varint::read(types, at) else { return Err(RecordFault::HeaderEnd) };
         // SQLite reads serial types as 32-bit numbers.
-        if serial > 0xffff_ffff {
+        let Ok(serial) = u32::try_from(serial) else {
             return Err(RecordFault::Length { fields: u64::MAX, payload });
+        };
+        if serial == 10 || serial == 11 {
+            return Err(RecordFault::Reserved(u64::from(serial)));
         }
         let len = length(serial);
-        if serial == 10 || serial == 11 {
-            return Err(RecordFault::Reserved(serial));
-        }
-        fields.push(Field { serial, start, len });
-        start += len;
+        // A start beyond 2^32 lies beyond the payload, and then this is not a record.
+        fields.push(Field { serial, start: start as u32, len });
+        start += u64::from(len);
         at = next;
     }
     if start == payload { Ok(()) } else { Err(RecordFault::Length { fields: start, payload }) }
 }
 
-#[inline]
-fn length(serial: u64) -> u64 {
-    const SMALL: [u8; 12] = [0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0];
-    match SMALL.get(serial as usize) {
-        Some(len) => u64::from(*len),
-        None => (serial - 12) / 2,
+/// Bytes of a field by a serial type of one byte; `UNUSUAL` for those that are reserved or go on in the next byte.
+const LENGTHS: [u8; 256] = {
+    let mut lengths = [UNUSUAL; 256];
+    let mut serial = 0;
+    while serial < 128 {
+        if serial != 10 && serial != 11 {
+            lengths[serial] = length(serial as u32) as u8;
+        }
+        serial += 1;
     }
-}
+    lengths
+};
+
+/// Above every length in [`LENGTHS`], and a bit that none of them has.
+const UNUSUAL: u8 = 0x80;
 
 #[inline]
-fn integer(bytes: &[u8]) -> i64 {
-    let mut value = if bytes.first().is_some_and(|first| *first >= 0x80) { -1i64 } else { 0 };
-    for byte in bytes {
-        value = (value << 8) | i64::from(*byte);
-    }
-    value
+const fn length(serial: u32) -> u32 {
+    const SMALL: [u8; 12] = [0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0];
+    if serial < 12 { SMALL[serial as usize] as u32 } else { (serial - 12) / 2 }
 }
 
 #[cfg(test)]

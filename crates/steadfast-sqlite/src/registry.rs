@@ -36,6 +36,17 @@ pub fn close_kept_descriptors() {
     }
 }
 
+/// Closes the descriptors of files that have no name any more, and that no run is using: a program that proves again and
+/// again would otherwise hold the space of every database that was ever replaced. A lock that this process holds on such a
+/// file is dropped; nobody can come to the file anew, so it only matters to those who have had it open all along.
+pub fn close_descriptors_of_deleted_files() {
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(kept) = kept.as_mut() {
+        let has_a_name = |file: &File| file.metadata().is_ok_and(|meta| meta.nlink() > 0);
+        kept.retain(|_, file| Arc::strong_count(file) > 1 || has_a_name(file));
+    }
+}
+
 /// How many descriptors are kept.
 pub fn kept_descriptors() -> usize {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, HashMap::len)

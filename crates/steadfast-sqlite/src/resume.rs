@@ -7,16 +7,16 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::entry_hash::Key;
 use crate::error::{ProveError, ProveErrorKind};
 use crate::finding::{Finding, Findings};
 use crate::identity::Identity;
 use crate::pagemap::PageMap;
 use crate::plan::Plan;
-use crate::siphash::Key;
 use crate::sketch::Sketch;
 use crate::worker::{Chain, Share, Tally};
 
-const MAGIC: &[u8; 16] = b"steadfast state\x01";
+const MAGIC: &[u8; 16] = b"steadfast state\x02";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {

@@ -1,10 +1,11 @@
 //! One row: its record, its values against their columns, and the entries that its indexes should have.
 
-use crate::entry_hash;
+use crate::entry_hash::Whose;
+use crate::entry_record::{Piece, Sources};
 use crate::finding::{Code, Finding};
 use crate::header::Encoding;
 use crate::page::Cell;
-use crate::plan::IndexPlan;
+use crate::plan::Source;
 use crate::record::{Field, Value, reads_as_number};
 use crate::schema::{From, Table, TreeId, class};
 use crate::worker::{Common, GatherFault, Worker, describe_record_fault, parse_record};
@@ -45,35 +46,48 @@ impl Worker {
         let mut fields = std::mem::take(&mut self.fields);
         let outcome = self.row_fields(common, place, cell, &mut fields);
         if let Ok(true) = outcome {
-            let needed = needed(table, &fields, &plan.indexes, cell.local, common.plan.schema.encoding);
-            let bytes = if needed <= cell.local.len() as u64 {
-                Ok(cell.local)
+            let needed = needed(table, &fields, &plan.sources, cell.local, common.plan.schema.encoding);
+            let bytes = if needed <= cell.local.len() {
+                Ok((cell.local, cell.rest))
             } else {
-                match self.scratch.gather(common.source, cell, needed) {
-                    Ok(()) => Ok(self.scratch.payload.as_slice()),
+                match self.scratch.gather(common.source, cell, needed as u64) {
+                    Ok(()) => Ok((self.scratch.payload.as_slice(), self.scratch.payload.as_slice())),
                     Err(fault) => Err(fault),
                 }
             };
             match bytes {
-                Ok(bytes) => {
+                Ok((bytes, rest)) => {
                     if common.seek.is_none() && !common.planted.types_off() {
-                        for (field, column) in &plan.judged {
-                            if let Some(fault) =
-                                judge(table, *column, fields.get(*field), bytes, common.plan.schema.encoding)
+                        for judged in &plan.judged {
+                            let field = fields.get(judged.field);
+                            if field.is_some_and(|field| class_of(field.serial) & judged.plainly != 0) {
+                                continue;
+                            }
+                            if let Some(fault) = judge(table, judged.column, field, bytes, common.plan.schema.encoding)
                             {
                                 self.share.findings.push(place.finding(common, fault));
                             }
                         }
                     }
+                    let Worker { waiting, share, sought, pieces, .. } = self;
+                    pieces.resize(plan.sources.len(), Piece::NULL);
+                    for (piece, source) in pieces.iter_mut().zip(&plan.sources) {
+                        fill(piece, table, source, &fields, (bytes, rest), place.rowid);
+                    }
+                    let default_of = |column: u32| &table.columns[column as usize].default;
+                    let sources = Sources { record: bytes, default_of: &default_of };
+                    let forgotten = usize::from(common.planted.hash_forgets_a_column());
+                    let mut take = |whose: &Whose, hash| common.take(share, sought, whose, hash);
                     for index in &plan.indexes {
-                        let hash = entry_of(common, table, index, &fields, bytes, place.rowid);
-                        match common.seek {
-                            None => {
-                                self.share.rows[index.sketch] += 1;
-                                self.share.sketches[index.sketch].row(hash, place.locator());
-                            }
-                            Some(seek) => seek.row(&mut self.sought, index, hash, &place),
-                        }
+                        let whose = Whose {
+                            tree: index.tree,
+                            sketch: index.sketch as u32,
+                            page: place.page,
+                            is_row: true,
+                            locator: place.locator(),
+                        };
+                        let order = &index.order[forgotten.min(index.order.len())..];
+                        waiting.pieces(common.hash, whose, pieces, order, &sources, &mut take);
                     }
                 }
                 Err(GatherFault::Chain(why)) => self.broken_chain(common, place, why),
@@ -116,26 +130,23 @@ impl Worker {
 
 /// How many bytes of the record are looked at.
 #[inline]
-fn needed(table: &Table, fields: &[Field], indexes: &[IndexPlan], local: &[u8], encoding: Encoding) -> u64 {
-    let end = |field: &Field| field.start + field.len;
-    let last = fields.last().map_or(0, end);
+fn needed(table: &Table, fields: &[Field], sources: &[Source], local: &[u8], encoding: Encoding) -> usize {
+    let last = fields.last().map_or(0, Field::end);
     // The usual case: everything is on the page, and nobody needs to know exactly.
-    if last <= local.len() as u64 {
+    if last <= local.len() {
         return last;
     }
     let mut needed = 0;
-    for index in indexes {
-        for from in &index.from {
-            if let From::Field(field, _) = from {
-                needed = needed.max(fields.get(*field).map_or(0, end));
-            }
+    for Source { from, .. } in sources {
+        if let From::Field(field, _) = from {
+            needed = needed.max(fields.get(*field).map_or(0, Field::end));
         }
     }
     for (number, field) in fields.iter().enumerate() {
         let Some(column) = table.fields.get(number).map(|column| &table.columns[*column]) else { break };
         let text = column.text_unless_number && field.serial >= 13 && field.serial % 2 == 1;
         if column.judged && (field.serial == 7 || text && may_be_number(field, local, encoding)) {
-            needed = needed.max(end(field));
+            needed = needed.max(field.end());
         }
     }
     needed
@@ -150,63 +161,31 @@ fn may_be_number(field: &Field, local: &[u8], encoding: Encoding) -> bool {
     }
 }
 
-/// The hash of the entry that `index` should have for a row.
-#[inline]
-fn entry_of(
-    common: &Common<'_>,
+/// What a row has of an index entry. The row's record comes alone, and with what else there is behind it.
+#[inline(always)]
+fn fill(
+    piece: &mut Piece,
     table: &Table,
-    index: &IndexPlan,
+    source: &Source,
     fields: &[Field],
-    bytes: &[u8],
+    (bytes, rest): (&[u8], &[u8]),
     rowid: Option<i64>,
-) -> u128 {
-    let value = |from: &From| -> Value<'_> {
-        match from {
-            From::Rowid => rowid.map_or(Value::Null, Value::Integer),
-            From::Field(field, column) => {
-                let column = &table.columns[*column];
-                let value = match fields.get(*field) {
-                    Some(field) => field.value(bytes).unwrap_or(Value::Null),
-                    None => column.default.value(),
-                };
-                match value {
-                    Value::Integer(value) if column.real => Value::Real(value as f64),
-                    value => value,
-                }
-            }
-            From::Computed => Value::Null,
-        }
-    };
-    with_values(index.from.len(), |at| value(&index.from[at]), |values| hash(common, index.tree, values))
-}
-
-/// Hands `count` values over as a slice, without touching the heap for the usual few.
-#[inline]
-pub(crate) fn with_values<'v, T>(
-    count: usize,
-    value: impl Fn(usize) -> Value<'v>,
-    then: impl FnOnce(&[Value<'v>]) -> T,
-) -> T {
-    const FEW: usize = 8;
-    if count <= FEW {
-        let mut values = [Value::Null; FEW];
-        for (at, slot) in values.iter_mut().enumerate().take(count) {
-            *slot = value(at);
-        }
-        then(&values[..count])
-    } else {
-        let values: Vec<Value<'v>> = (0..count).map(value).collect();
-        then(&values)
+) {
+    match source.from {
+        From::Rowid => match rowid {
+            Some(rowid) => piece.set_integer(rowid),
+            None => *piece = Piece::NULL,
+        },
+        From::Field(field, column) => match fields.get(field) {
+            Some(field) => piece.set_field(field, bytes, rest, source.is_real),
+            None => piece.set_missing(&table.columns[column].default, column as u32, source.is_real),
+        },
+        From::Computed => *piece = Piece::NULL,
     }
 }
 
-#[inline]
-pub(crate) fn hash(common: &Common<'_>, tree: TreeId, values: &[Value<'_>]) -> u128 {
-    let from = usize::from(common.planted.hash_forgets_a_column());
-    entry_hash::hash(common.key, tree, &values[from.min(values.len())..])
-}
-
 /// Holds one value to its column.
+#[inline(never)]
 fn judge(table: &Table, column: usize, field: Option<&Field>, bytes: &[u8], encoding: Encoding) -> Option<Finding> {
     let column = &table.columns[column];
     let class = match field {
@@ -242,14 +221,17 @@ fn judge(table: &Table, column: usize, field: Option<&Field>, bytes: &[u8], enco
     Some(Finding::new(Code::NumberInText, format!("text, a blob or NULL in {}", name()), seen))
 }
 
-#[inline]
-fn class_of(serial: u64) -> u8 {
-    match serial {
-        0 | 10 | 11 => class::NULL,
-        7 => class::REAL,
-        1..=9 => class::INTEGER,
-        serial if serial % 2 == 0 => class::BLOB,
-        _ => class::TEXT,
+#[inline(always)]
+fn class_of(serial: u32) -> u8 {
+    const FIRST: [u8; 12] = {
+        let mut first = [class::INTEGER; 12];
+        (first[0], first[7], first[10], first[11]) = (class::NULL, class::REAL, class::NULL, class::NULL);
+        first
+    };
+    match FIRST.get(serial as usize) {
+        Some(class) => *class,
+        None if serial.is_multiple_of(2) => class::BLOB,
+        None => class::TEXT,
     }
 }
 

@@ -23,26 +23,41 @@ pub(crate) struct Difference {
 struct Cell {
     sum: u128,
     locator: u64,
-    count: i32,
-    check: u32,
+    /// The count, and 2^32 times the sum of the checks: one addition does both.
+    tally: u64,
 }
 
 impl Cell {
     #[inline(always)]
+    fn one(hash: u128, locator: u64) -> Cell {
+        Cell { sum: hash, locator, tally: (u64::from(check_of(hash, locator)) << 32) + 1 }
+    }
+
+    #[inline(always)]
     fn add(&mut self, other: Cell) {
         self.sum = self.sum.wrapping_add(other.sum);
         self.locator = self.locator.wrapping_add(other.locator);
-        self.count = self.count.wrapping_add(other.count);
-        self.check = self.check.wrapping_add(other.check);
+        self.tally = self.tally.wrapping_add(other.tally);
+    }
+
+    /// The cell, or its negative.
+    #[inline(always)]
+    fn signed(self, is_negative: bool) -> Cell {
+        let (wide, word) = (0_u128.wrapping_sub(u128::from(is_negative)), 0_u64.wrapping_sub(u64::from(is_negative)));
+        Cell {
+            sum: (self.sum ^ wide).wrapping_sub(wide),
+            locator: (self.locator ^ word).wrapping_sub(word),
+            tally: (self.tally ^ word).wrapping_sub(word),
+        }
     }
 
     fn negated(self) -> Cell {
-        Cell {
-            sum: self.sum.wrapping_neg(),
-            locator: self.locator.wrapping_neg(),
-            count: self.count.wrapping_neg(),
-            check: self.check.wrapping_neg(),
-        }
+        self.signed(true)
+    }
+
+    /// Entries less rows, modulo 2^32.
+    fn count(&self) -> i32 {
+        self.tally as u32 as i32
     }
 }
 
@@ -62,19 +77,11 @@ impl Sketch {
     /// Bytes of a saved sketch.
     pub(crate) const SAVED: usize = 3 * CELLS * 32;
 
-    /// An entry of the index.
-    #[inline]
-    pub(crate) fn entry(&mut self, hash: u128, locator: u64) {
-        let cell = Cell { sum: hash, locator, count: 1, check: check_of(hash, locator) };
-        for place in places(hash) {
-            self.cells[place].add(cell);
-        }
-    }
-
-    /// A row's entry as the index should have it.
-    #[inline]
-    pub(crate) fn row(&mut self, hash: u128, locator: u64) {
-        let cell = Cell { sum: hash, locator, count: 1, check: check_of(hash, locator) }.negated();
+    /// A row's entry as the index should have it, or one of the index.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, is_row: bool, hash: u128, locator: u64) {
+        // Which of the two it is changes from page to page: the sign is made without a branch.
+        let cell = Cell::one(hash, locator).signed(is_row);
         for place in places(hash) {
             self.cells[place].add(cell);
         }
@@ -91,7 +98,7 @@ impl Sketch {
     ///
     /// The locators take no part: for tables without rowids they differ between an entry and its row.
     pub(crate) fn cancels(&self) -> bool {
-        self.cells.iter().all(|cell| cell.sum == 0 && cell.count == 0)
+        self.cells.iter().all(|cell| cell.sum == 0 && cell.count() == 0)
     }
 
     /// Reads the differences back; `None` if there are too many (more than about 250) to be told apart.
@@ -101,15 +108,16 @@ impl Sketch {
         let mut queue: Vec<usize> = (0..3 * CELLS).collect();
         while let Some(place) = queue.pop() {
             let cell = left.cells[place];
-            if cell.count != 1 && cell.count != -1 {
+            let count = cell.count();
+            if count != 1 && count != -1 {
                 continue;
             }
-            let one = if cell.count == 1 { cell } else { cell.negated() };
+            let one = if count == 1 { cell } else { cell.negated() };
             let at = places(one.sum);
-            if !at.contains(&place) || check_of(one.sum, one.locator) != one.check {
+            if !at.contains(&place) || one != Cell::one(one.sum, one.locator) {
                 continue;
             }
-            found.push(Difference { count: cell.count, locator: one.locator, hash: one.sum });
+            found.push(Difference { count, locator: one.locator, hash: one.sum });
             if found.len() > 3 * CELLS {
                 return None;
             }
@@ -128,8 +136,7 @@ impl Sketch {
         for cell in self.cells.iter() {
             out.extend_from_slice(&cell.sum.to_le_bytes());
             out.extend_from_slice(&cell.locator.to_le_bytes());
-            out.extend_from_slice(&cell.count.to_le_bytes());
-            out.extend_from_slice(&cell.check.to_le_bytes());
+            out.extend_from_slice(&cell.tally.to_le_bytes());
         }
     }
 
@@ -143,13 +150,11 @@ impl Sketch {
         for (cell, bytes) in sketch.cells.iter_mut().zip(saved) {
             let (sum, rest) = bytes.split_first_chunk::<16>()?;
             let (locator, rest) = rest.split_first_chunk::<8>()?;
-            let (count, rest) = rest.split_first_chunk::<4>()?;
-            let check = rest.first_chunk::<4>()?;
+            let tally = rest.first_chunk::<8>()?;
             *cell = Cell {
                 sum: u128::from_le_bytes(*sum),
                 locator: u64::from_le_bytes(*locator),
-                count: i32::from_le_bytes(*count),
-                check: u32::from_le_bytes(*check),
+                tally: u64::from_le_bytes(*tally),
             };
         }
         Some(sketch)
@@ -171,18 +176,15 @@ fn check_of(hash: u128, locator: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::siphash::{Key, Sip};
 
     fn hash(value: u64) -> u128 {
-        let mut sip = Sip::new(Key { k0: 7, k1: 9 });
-        sip.word(value);
-        sip.finish()
+        u128::from_le_bytes(blake3::hash(&value.to_le_bytes()).as_bytes()[..16].try_into().unwrap())
     }
 
     fn check(entries: impl Iterator<Item = u64>, rows: impl Iterator<Item = u64>) -> Option<Vec<(i32, u64)>> {
         let mut sketch = Sketch::default();
-        entries.for_each(|value| sketch.entry(hash(value), value));
-        rows.for_each(|value| sketch.row(hash(value), value));
+        entries.for_each(|value| sketch.take(false, hash(value), value));
+        rows.for_each(|value| sketch.take(true, hash(value), value));
         sketch.differences().map(|all| all.into_iter().map(|one| (one.count, one.locator)).collect())
     }
 
@@ -192,15 +194,27 @@ mod tests {
     }
 
     #[test]
-    fn two_hundred_differences_are_named() {
-        let expected: Vec<(i32, u64)> = (0..100).map(|v| (-1, v)).chain((5000..5100).map(|v| (1, v))).collect();
-        assert_eq!(check(100..5100, 0..5000), Some(expected));
+    fn two_hundred_differences_are_named_nearly_always() {
+        let named = (0..100).filter(|round| {
+            let from = round * 10_000;
+            let rows = (from..from + 100).map(|value| (-1, value));
+            let expected: Vec<(i32, u64)> = rows.chain((from + 1000..from + 1100).map(|value| (1, value))).collect();
+            match check(from + 100..from + 1100, from..from + 1000) {
+                Some(found) => {
+                    assert_eq!(found, expected);
+                    true
+                }
+                None => false,
+            }
+        });
+        // Two that share all three cells are not told apart: about one time in fifty somewhere among two hundred.
+        assert!(named.count() >= 95);
     }
 
     #[test]
     fn a_duplicate_is_not_hidden_by_its_twin() {
         let mut sketch = Sketch::default();
-        (0..2).for_each(|_| sketch.entry(hash(1), 1));
+        (0..2).for_each(|_| sketch.take(false, hash(1), 1));
         assert!(!sketch.cancels());
     }
 
@@ -212,7 +226,7 @@ mod tests {
     #[test]
     fn a_saved_sketch_is_the_same_sketch() {
         let mut sketch = Sketch::default();
-        (0..300).for_each(|value| sketch.entry(hash(value), value));
+        (0..300).for_each(|value| sketch.take(false, hash(value), value));
         let mut bytes = Vec::new();
         sketch.save(&mut bytes);
         assert_eq!(bytes.len(), Sketch::SAVED);

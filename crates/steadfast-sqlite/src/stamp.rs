@@ -12,7 +12,7 @@ use crate::error::{ProveError, ProveErrorKind};
 use crate::identity::{Identity, WalIdentity};
 use crate::journal::beside;
 use crate::manifest::{Reference, hex};
-use crate::proof::{Proof, Verdict};
+use crate::proof::{Level, Proof, Verdict};
 use crate::registry;
 use crate::wal::WalHeader;
 
@@ -23,12 +23,18 @@ pub struct Stamp {
     pub program: String,
     /// Seconds since 1970.
     pub proven_at: u64,
+    /// How much was proven.
+    pub level: Level,
     /// The file in the moment of the proof.
     pub identity: Identity,
     /// Bytes of a page.
     pub page_size: u32,
     /// Pages.
     pub pages: u32,
+    /// Tables, the schema's own not counted.
+    pub tables: u32,
+    /// Rows of all tables.
+    pub rows: u64,
     /// The root of the manifest.
     pub manifest_root: String,
     /// Where the manifest is.
@@ -60,6 +66,8 @@ pub enum StampOutcome {
     Changed {
         /// What is different.
         what: Vec<String>,
+        /// Why it is not the file that was proven, at a later moment: another file, or an older copy of it.
+        replaced: Option<String>,
     },
     /// Its metadata are those of the proof and a page is not.
     PageDiffers {
@@ -79,18 +87,22 @@ impl StampCheck {
 }
 
 impl Stamp {
-    /// From a proof that passed and wrote a manifest.
+    /// From a proof of the whole file that passed and wrote a manifest.
     pub fn of(proof: &Proof, manifest: &Path) -> Option<Stamp> {
         let identity = proof.identity.clone()?;
         let manifest_root = proof.manifest_root.clone()?;
-        (proof.verdict == Verdict::Pass).then(|| Stamp {
+        (proof.verdict == Verdict::Pass && proof.scope.is_none()).then(|| Stamp {
             program: format!("steadfast-sqlite {}", env!("CARGO_PKG_VERSION")),
             proven_at: now(),
+            level: proof.level,
             identity,
             page_size: proof.page_size,
             pages: proof.pages,
+            tables: proof.tables,
+            rows: proof.rows(),
             manifest_root,
-            manifest: manifest.to_owned(),
+            // Whoever checks the stamp may stand in another folder.
+            manifest: std::path::absolute(manifest).unwrap_or_else(|_| manifest.to_owned()),
         })
     }
 
@@ -139,6 +151,10 @@ impl Stamp {
     /// The file or the manifest cannot be read, or the manifest is not the stamp's.
     pub fn check(&self, path: &Path, sample: u32, ignore_times: bool) -> Result<StampCheck, ProveError> {
         let io = |doing: &'static str| move |why: std::io::Error| ProveError::from_io(path, doing, &why);
+        let is_a_file = std::fs::metadata(path).map_err(io("cannot look at it"))?.is_file();
+        if !is_a_file {
+            return Err(ProveError::new(ProveErrorKind::NotAFile, path, "it is no file"));
+        }
         let file = registry::open(path).map_err(io("cannot open it"))?;
         let log = open_log(path)?;
         let mut identity = Identity::of(&file, None).map_err(io("cannot read it"))?;
@@ -147,6 +163,14 @@ impl Stamp {
             // The commit frame is the stamp's if size and time are: counting frames would take as long as the log is.
             let frames = self.identity.wal.as_ref().map_or(0, |wal| wal.frames);
             identity.wal = Some(WalIdentity::of(header.salts, frames, &meta));
+        }
+        if !identity.is_a_database() {
+            let kind = if identity.size <= 1 { ProveErrorKind::Empty } else { ProveErrorKind::NotADatabase };
+            let seen = format!(
+                "{} bytes that are no database; when it was proven it had {}",
+                identity.size, self.identity.size
+            );
+            return Err(ProveError::new(kind, path, seen));
         }
         let mut check = StampCheck {
             outcome: StampOutcome::Trusted,
@@ -165,7 +189,9 @@ impl Stamp {
         }
         let what = proven.differences(&identity);
         if !what.is_empty() {
-            check.outcome = StampOutcome::Changed { what: what.into_iter().map(str::to_owned).collect() };
+            let replaced = proven.replaced_by(&identity);
+            let what = what.into_iter().map(str::to_owned).collect();
+            check.outcome = StampOutcome::Changed { what, replaced };
             return Ok(check);
         }
         self.sample(&file, log.as_ref(), sample, path, &mut check)?;

@@ -8,11 +8,13 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::finding::{Code, Finding, Findings};
+use crate::partial_index;
 use crate::plan::Plan;
 use crate::progress::{Bell, Halt};
 use crate::proof::Unproven;
 use crate::source::Source;
 use crate::vfs::{self, Pinned};
+use crate::worker::Tally;
 
 /// The longest value that SQL may make.
 const LONGEST_VALUE: i32 = 512 << 20;
@@ -34,82 +36,97 @@ pub(crate) fn connect(source: &Arc<Source>, bell: &Bell, heap: Option<u64>) -> R
     Ok(pinned)
 }
 
-/// Runs SQLite's own checks of the tables that need them.
-pub(crate) fn check(
-    sql: &Connection,
-    plan: &Plan,
-    bell: &Bell,
-    findings: &mut Findings,
-    unproven: &mut Vec<Unproven>,
-    only: Option<&str>,
-) -> Option<Halt> {
-    for table in &plan.schema.tables {
-        let (Some(through), true) = (&table.through_sqlite, plan.in_scope[table.tree as usize]) else { continue };
-        let pragma = if through.full { "integrity_check" } else { "quick_check" };
-        if let Some(halt) = one(sql, pragma, &table.name, &through.why, bell, findings, unproven) {
-            return Some(halt);
-        }
-    }
-    for tree in plan.schema.trees.iter().enumerate().filter(|(number, _)| plan.in_scope[*number]).map(|(_, tree)| tree)
-    {
-        if let Some(collation) = tree.order.as_ref().and_then(|order| order.unknown_collation()) {
-            let why = format!("its order is that of the collation {collation}, which only the application knows");
-            unproven.push(Unproven { name: tree.name.clone(), why });
-        }
-    }
-    for table in
-        plan.schema.virtuals.iter().filter(|table| only.is_none_or(|only| table.name.eq_ignore_ascii_case(only)))
-    {
-        match &table.module {
-            Ok(module) => {
-                let why = format!("virtual table of {module}");
-                if let Some(halt) = one(sql, "integrity_check", &table.name, &why, bell, findings, unproven) {
-                    return Some(halt);
-                }
-            }
-            Err(module) => {
-                let why = format!("its module {module} is not in this SQLite; its shadow tables were judged");
-                unproven.push(Unproven { name: table.name.clone(), why });
-            }
-        }
-    }
-    None
+/// What the run knows when it comes to the tables that SQLite has to judge.
+pub(crate) struct Asked<'r> {
+    pub(crate) sql: &'r Connection,
+    pub(crate) plan: &'r Plan,
+    /// Per tree: what the pass has seen of it.
+    pub(crate) tallies: &'r [Tally],
+    pub(crate) bell: &'r Bell,
+    pub(crate) only: Option<&'r str>,
 }
 
-fn one(
-    sql: &Connection,
-    pragma: &str,
-    table: &str,
-    why: &str,
-    bell: &Bell,
-    findings: &mut Findings,
-    unproven: &mut Vec<Unproven>,
-) -> Option<Halt> {
-    let quoted = table.replace('\'', "''");
-    let rows: Result<Vec<String>, rusqlite::Error> = sql
-        .prepare(&format!("PRAGMA main.{pragma}('{quoted}')"))
-        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
-    match rows {
-        Ok(rows) => {
-            for row in rows.iter().filter(|row| row.as_str() != "ok") {
-                let finding = Finding::new(Code::ThroughSqlite, format!("ok from {pragma} ({why})"), row.as_str());
-                findings.push(finding.in_tree(table));
-            }
-            None
-        }
-        Err(error) => {
-            if let Some(halt) = bell.rings() {
-                return Some(halt);
-            }
-            match error.sqlite_error_code() {
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                    let finding =
-                        Finding::new(Code::ThroughSqlite, format!("ok from {pragma} ({why})"), error.to_string());
-                    findings.push(finding.in_tree(table));
+/// How one of SQLite's checks ended.
+enum Ran {
+    /// It said what it had to say.
+    Through,
+    /// It could not evaluate the table.
+    Refused,
+    Halted(Halt),
+}
+
+impl Asked<'_> {
+    /// Runs SQLite's own checks of the tables that need them, and counts what those do not count.
+    pub(crate) fn check(&self, findings: &mut Findings, unproven: &mut Vec<Unproven>) -> Option<Halt> {
+        let plan = self.plan;
+        for table in &plan.schema.tables {
+            let (Some(through), true) = (&table.through_sqlite, plan.in_scope[table.tree as usize]) else { continue };
+            let pragma = if through.full { "integrity_check" } else { "quick_check" };
+            match self.one(pragma, &table.name, &through.why, findings, unproven) {
+                Ran::Through => {
+                    let (tallies, bell) = (self.tallies, self.bell);
+                    let halt = partial_index::count(self.sql, plan, table, tallies, bell, findings, unproven);
+                    if halt.is_some() {
+                        return halt;
+                    }
                 }
-                _ => unproven.push(Unproven { name: table.to_owned(), why: format!("{why}: SQLite says: {error}") }),
+                Ran::Refused => {}
+                Ran::Halted(halt) => return Some(halt),
             }
-            None
+        }
+        let in_scope = plan.schema.trees.iter().zip(&plan.in_scope).filter(|(_, in_scope)| **in_scope);
+        for (tree, _) in in_scope {
+            if let Some(collation) = tree.order.as_ref().and_then(|order| order.unknown_collation()) {
+                let why = format!("its order is that of the collation {collation}, which only the application knows");
+                unproven.push(Unproven { name: tree.name.clone(), why });
+            }
+        }
+        let is_wanted = |name: &str| self.only.is_none_or(|only| name.eq_ignore_ascii_case(only));
+        for table in plan.schema.virtuals.iter().filter(|table| is_wanted(&table.name)) {
+            match &table.module {
+                Ok(module) => {
+                    let why = format!("virtual table of {module}");
+                    if let Ran::Halted(halt) = self.one("integrity_check", &table.name, &why, findings, unproven) {
+                        return Some(halt);
+                    }
+                }
+                Err(module) => {
+                    let why = format!("its module {module} is not in this SQLite; its shadow tables were judged");
+                    unproven.push(Unproven { name: table.name.clone(), why });
+                }
+            }
+        }
+        None
+    }
+
+    fn one(&self, pragma: &str, table: &str, why: &str, findings: &mut Findings, unproven: &mut Vec<Unproven>) -> Ran {
+        let quoted = table.replace('\'', "''");
+        let rows: Result<Vec<String>, rusqlite::Error> = self
+            .sql
+            .prepare(&format!("PRAGMA main.{pragma}('{quoted}')"))
+            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
+        let fault = |seen: &str| Finding::new(Code::ThroughSqlite, format!("ok from {pragma} ({why})"), seen);
+        match rows {
+            Ok(rows) => {
+                for row in rows.iter().filter(|row| row.as_str() != "ok") {
+                    findings.push(fault(row).in_tree(table));
+                }
+                Ran::Through
+            }
+            Err(error) => {
+                if let Some(halt) = self.bell.rings() {
+                    return Ran::Halted(halt);
+                }
+                match error.sqlite_error_code() {
+                    Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                        findings.push(fault(&error.to_string()).in_tree(table));
+                    }
+                    _ => {
+                        unproven.push(Unproven { name: table.to_owned(), why: format!("{why}: SQLite says: {error}") })
+                    }
+                }
+                Ran::Refused
+            }
         }
     }
 }

@@ -1,13 +1,15 @@
 //! What one worker carries through the pass: its share of sums, counts, findings and overflow chains, and its scratch
 //! memory. Shares merge in any order.
 
+use crate::entry_hash::{EntryHash, Waiting, Whose};
+use crate::entry_record::Piece;
 use crate::finding::{Code, Finding, Findings};
 use crate::interior_pages::Recent;
+use crate::key_shape::KeyShape;
 use crate::page::{Cell, Coverage, Geometry, PageFault};
 use crate::plan::Plan;
 use crate::record::{self, Field, RecordFault};
 use crate::schema::TreeId;
-use crate::siphash::Key;
 use crate::sketch::Sketch;
 use crate::source::{ReadFault, Source};
 
@@ -86,10 +88,24 @@ impl Share {
 pub(crate) struct Common<'a> {
     pub(crate) source: &'a Source,
     pub(crate) plan: &'a Plan,
-    pub(crate) key: Key,
+    pub(crate) hash: &'a EntryHash,
     pub(crate) planted: crate::planted::Planted,
     /// If set, only these hashes are looked for and nothing is summed (the second look at a pair of trees).
     pub(crate) seek: Option<&'a crate::naming::Seek>,
+}
+
+impl Common<'_> {
+    /// What is done with the hash of an entry.
+    #[inline(always)]
+    pub(crate) fn take(&self, share: &mut Share, sought: &mut crate::naming::Sought, whose: &Whose, hash: u128) {
+        if let Some(seek) = self.seek {
+            return seek.see(sought, whose, hash);
+        }
+        let sketch = whose.sketch as usize;
+        let counts = if whose.is_row { &mut share.rows } else { &mut share.entries };
+        counts[sketch] += 1;
+        share.sketches[sketch].take(whose.is_row, hash, whose.locator);
+    }
 }
 
 /// A share and the scratch memory to fill it.
@@ -101,12 +117,15 @@ pub(crate) struct Worker {
     pub(crate) recent: Recent,
     pub(crate) scratch: Scratch,
     pub(crate) sought: crate::naming::Sought,
+    pub(crate) waiting: Waiting,
+    /// The fields of a row that its indexes ask for.
+    pub(crate) pieces: Vec<Piece>,
 }
 
 /// The record that was compared last, or is compared now.
 #[derive(Debug, Default)]
 pub(crate) struct KeyBuffer {
-    pub(crate) fields: Vec<Field>,
+    pub(crate) shape: KeyShape,
     /// The record, if it does not lie on the page alone.
     pub(crate) owned: Vec<u8>,
 }
@@ -128,7 +147,15 @@ impl Worker {
             recent: Recent::default(),
             scratch: Scratch::default(),
             sought: crate::naming::Sought::default(),
+            waiting: Waiting::default(),
+            pieces: Vec::new(),
         }
+    }
+
+    /// Takes the entries that still wait for their hash; the share is complete only then.
+    pub(crate) fn settle(&mut self, common: &Common<'_>) {
+        let Worker { waiting, share, sought, .. } = self;
+        waiting.settle(common.hash, &mut |whose, hash| common.take(share, sought, whose, hash));
     }
 
     /// A fault of a page's structure.
@@ -137,14 +164,11 @@ impl Worker {
         self.share.findings.push(finding);
     }
 
-    /// Notes the overflow chain of a cell.
-    #[inline]
+    /// Notes the overflow chain of a cell that has one.
     pub(crate) fn chain(&mut self, geometry: &Geometry, tree: TreeId, page: u32, cell: &Cell<'_>) {
-        if (cell.local.len() as u64) < cell.payload {
-            let pages = geometry.overflow_pages(cell.payload, cell.local.len() as u32) as u32;
-            self.share.chains.push(Chain { first: cell.overflow, pages, from: page });
-            self.share.tallies[tree as usize].overflow_pages += u64::from(pages);
-        }
+        let pages = geometry.overflow_pages(cell.payload, cell.local.len() as u32) as u32;
+        self.share.chains.push(Chain { first: cell.overflow, pages, from: page });
+        self.share.tallies[tree as usize].overflow_pages += u64::from(pages);
     }
 }
 
@@ -163,8 +187,8 @@ pub(crate) fn gather(
     }
     out.extend_from_slice(cell.local);
     let mut next = cell.overflow;
-    page.resize(source.geometry.page_size as usize, 0);
     while (out.len() as u64) < wanted {
+        page.resize(source.geometry.page_size as usize, 0);
         if next == 0 || next > source.pages {
             return Err(GatherFault::Chain("it leads to a page that does not exist"));
         }

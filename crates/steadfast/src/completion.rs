@@ -71,7 +71,7 @@ pub(crate) fn ids() -> Vec<CompletionCandidate> {
 pub(crate) fn ids_and_tags() -> Vec<CompletionCandidate> {
     let project = project();
     let checks = || project.iter().flat_map(|project| &project.checks);
-    let tags: std::collections::BTreeSet<&String> = checks().flat_map(|check| &check.tags).collect();
+    let tags: std::collections::BTreeSet<&String> = checks().flat_map(|check| check.tags.iter()).collect();
     checks().map(of_check).chain(tags.iter().map(|tag| CompletionCandidate::new(format!("tag:{tag}")))).collect()
 }
 

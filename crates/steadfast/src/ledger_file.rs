@@ -3,19 +3,26 @@
 use std::future::Future;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast_core::exit::Exit;
-use steadfast_core::ledger::LedgerError;
-use steadfast_ledger::sqlite::{DEFAULT_PATH, Options, SqliteLedger};
+use steadfast_core::ledger::{Ledger, LedgerError};
+use steadfast_core::project::LedgerSettings;
+use steadfast_core::secret::{SecretRef, Text};
+use steadfast_ledger::sqlite::DEFAULT_PATH;
+use steadfast_postgres::address::Address;
+
+use crate::ledger_place::{LedgerPlace, PlaceParser};
 
 /// An argument of every command that works on the ledger alone. A configuration that does not load is no reason not to
-/// read what was recorded under it, so nothing but `[ledger] path` is read of it.
+/// read what was recorded under it, so nothing but `[ledger]` is read of it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LedgerFile {
-    /// The ledger; without it the one that the configuration names, or .steadfast/ledger.db beside it
-    #[arg(long, value_name = "PATH")]
-    ledger: Option<PathBuf>,
+    /// The ledger, a file or postgres://..; without it the one that the configuration names, or .steadfast/ledger.db
+    /// beside it
+    #[arg(long, value_name = "PLACE", value_parser = PlaceParser)]
+    ledger: Option<LedgerPlace>,
     /// The configuration; without it steadfast.toml in this folder or the nearest of its parents
     #[arg(long, value_name = "PATH")]
     config: Option<PathBuf>,
@@ -23,26 +30,27 @@ pub(crate) struct LedgerFile {
 
 impl LedgerFile {
     /// Opens what is there, to read only.
-    pub(crate) fn open_for_reading(&self) -> Result<SqliteLedger, Exit> {
-        SqliteLedger::open_for_reading(self.path()?, Options::default()).map_err(|why| refused(&why))
+    pub(crate) fn open_for_reading(&self) -> Result<Arc<dyn Ledger>, Exit> {
+        self.place()?.open_for_reading().map_err(|why| refused(&why))
     }
 
     /// Opens what is there, to change it. One that is not there is not made: there is nothing in it to work on.
-    pub(crate) fn open_for_writing(&self) -> Result<SqliteLedger, Exit> {
+    pub(crate) fn open_for_writing(&self) -> Result<Arc<dyn Ledger>, Exit> {
         drop(self.open_for_reading()?);
-        SqliteLedger::open(self.path()?, Options::default()).map_err(|why| refused(&why))
+        self.place()?.open().map_err(|why| refused(&why))
     }
 
-    fn path(&self) -> Result<PathBuf, Exit> {
-        if let Some(path) = &self.ledger {
-            return Ok(path.clone());
+    /// Where it is.
+    pub(crate) fn place(&self) -> Result<LedgerPlace, Exit> {
+        if let Some(place) = &self.ledger {
+            return Ok(place.clone());
         }
         let config = match &self.config {
             Some(path) => path.clone(),
             None => find_upward()?,
         };
         let folder = config.parent().unwrap_or(Path::new(""));
-        Ok(folder.join(named_in(&config)?.unwrap_or_else(|| DEFAULT_PATH.into())))
+        Ok(LedgerPlace::of_settings(&named_in(&config)?, folder))
     }
 }
 
@@ -86,25 +94,58 @@ fn find_upward() -> Result<PathBuf, Exit> {
     found.map(|file| file.strip_prefix(&here).map(Path::to_owned).unwrap_or(file)).ok_or_else(|| {
         complain(&format!(
             "error: no steadfast.toml in {} or a folder above it, so there is no ledger to look at\n\
-             --ledger PATH names one (usually {DEFAULT_PATH}).",
+             --ledger PLACE names one (usually {DEFAULT_PATH}).",
             here.display()
         ));
         Exit::Usage
     })
 }
 
-/// `[ledger] path` of a configuration.
-fn named_in(config: &Path) -> Result<Option<PathBuf>, Exit> {
+/// `[ledger]` of a configuration.
+fn named_in(config: &Path) -> Result<LedgerSettings, Exit> {
     let usage = |what: String| {
-        complain(&format!("error: {}: {what}\n--ledger PATH names a ledger without it.", config.display()));
+        complain(&format!("error: {}: {what}\n--ledger PLACE names a ledger without it.", config.display()));
         Exit::Usage
     };
     let text = std::fs::read_to_string(config).map_err(|why| usage(why.to_string()))?;
     let table: toml::Table =
         text.parse().map_err(|why: toml::de::Error| usage(format!("no valid TOML: {}", why.message())))?;
-    match table.get("ledger").and_then(|ledger| ledger.get("path")) {
-        None => Ok(None),
-        Some(toml::Value::String(path)) => Ok(Some(path.into())),
-        Some(other) => Err(usage(format!("[ledger] path is of type {}, not a string", other.type_str()))),
+    let value = |key: &str| table.get("ledger").and_then(|ledger| ledger.get(key));
+    let path = match value("path") {
+        None => None,
+        Some(toml::Value::String(path)) => Some(path.clone()),
+        Some(other) => return Err(usage(format!("[ledger] path is of type {}, not a string", other.type_str()))),
+    };
+    let url = match value("url") {
+        None => None,
+        Some(toml::Value::String(url)) if Address::carries_password(url) => {
+            return Err(usage(
+                "[ledger] url has a password in it; write password = { env = \"NAME\" } beside it".into(),
+            ));
+        }
+        Some(toml::Value::String(url)) => Some(Text::Literal(url.clone())),
+        Some(other) => {
+            Some(Text::Secret(secret(other).ok_or_else(|| usage("[ledger] url is no string, env or file".into()))?))
+        }
+    };
+    let password = match value("password") {
+        None => None,
+        Some(other) => Some(secret(other).ok_or_else(|| usage("[ledger] password is no env or file".into()))?),
+    };
+    if path.is_some() && url.is_some() {
+        return Err(usage("[ledger] has both a path and a url".into()));
+    }
+    Ok(LedgerSettings { path, url, password })
+}
+
+/// `{ env = "NAME" }` or `{ file = "path" }`.
+fn secret(value: &toml::Value) -> Option<SecretRef> {
+    let mut keys = value.as_table()?.iter();
+    let (key, value) = keys.next().filter(|_| keys.next().is_none())?;
+    let value = value.as_str()?.to_owned();
+    match key.as_str() {
+        "env" => Some(SecretRef::Env(value)),
+        "file" => Some(SecretRef::File(value)),
+        _ => None,
     }
 }

@@ -42,13 +42,13 @@ impl Live {
             }
             Event::CheckBegan { id } if self.watched => {
                 self.under_way.push((*id).to_owned());
-                self.draw(false);
+                self.draw(self.is_tail());
             }
             Event::CheckSeen { id, looked } if self.watched => {
                 self.under_way.retain(|known| known != id);
                 self.seen += 1;
                 self.red += usize::from(!looked.verdict.is_pass());
-                self.draw(false);
+                self.draw(self.is_tail());
             }
             Event::CheckBegan { .. } | Event::CheckSeen { .. } => {}
             Event::RunEnded(_) => self.clear(),
@@ -68,6 +68,12 @@ impl Live {
         if std::mem::take(&mut self.shown) {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
+    }
+
+    /// Whether every check has begun. Then few events are left, and any may be the last for a long time: the line that
+    /// stands must be true.
+    fn is_tail(&self) -> bool {
+        self.seen + self.under_way.len() >= self.of
     }
 
     fn draw(&mut self, now: bool) {

@@ -6,6 +6,7 @@ mod demo;
 mod finding_line;
 mod init;
 mod ledger_file;
+mod ledger_place;
 mod linux_memory;
 mod live;
 mod manual;

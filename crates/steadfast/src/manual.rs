@@ -64,7 +64,7 @@ fn of_command(command: &clap::Command, name: &str, root: bool) -> io::Result<Man
         roff.text([roman("the configuration, in the working folder or the nearest of its parents")]);
         roff.control("TP", []);
         roff.text([italic(".steadfast/ledger.db")]);
-        roff.text([roman("what was seen and judged, beside the configuration")]);
+        roff.text([roman("what was seen and judged, beside the configuration; [ledger] url names a database instead")]);
         see_also(&mut roff, registry::kinds().iter().map(|kind| format!("steadfast-{}(7)", kind.name())));
     } else {
         see_also(&mut roff, ["steadfast(1)".to_owned()]);

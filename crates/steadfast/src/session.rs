@@ -1,7 +1,7 @@
 //! What a command works with: the project, the World, the ledger, and who may stop it, as the flags have them.
 
+use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,14 +15,15 @@ use steadfast_engine::stop::Stop;
 use steadfast_probe::system::{SystemClock, SystemSecrets};
 
 use crate::completion;
-use crate::registry;
+use crate::ledger_place::{LedgerPlace, PlaceParser};
 
 /// Where records are.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct LedgerFlags {
-    /// The ledger's file; without it `[ledger] path`, or .steadfast/ledger.db beside the configuration
-    #[arg(long, value_name = "PATH")]
-    pub(crate) ledger: Option<PathBuf>,
+    /// The ledger, a file or postgres://..; without it that of `[ledger]`, or .steadfast/ledger.db beside the
+    /// configuration
+    #[arg(long, value_name = "PLACE", value_parser = PlaceParser)]
+    pub(crate) ledger: Option<LedgerPlace>,
     /// Record nothing
     #[arg(long, conflicts_with = "ledger")]
     pub(crate) no_ledger: bool,
@@ -54,32 +55,29 @@ pub(crate) fn warn(what: impl std::fmt::Display) {
 }
 
 impl LedgerFlags {
-    /// The ledger's file; `None` with `--no-ledger`.
-    pub(crate) fn path(&self, project: &Project) -> Option<PathBuf> {
+    /// Where the ledger is; `None` with `--no-ledger`.
+    pub(crate) fn place(&self, project: &Project) -> Option<LedgerPlace> {
         if self.no_ledger {
             return None;
         }
-        let configured = || match &project.ledger.path {
-            Some(path) => project.root.join(path),
-            None => project.root.join(steadfast_ledger::sqlite::DEFAULT_PATH),
-        };
+        let configured = || LedgerPlace::of_settings(&project.ledger, &project.root);
         Some(self.ledger.clone().unwrap_or_else(configured))
     }
 
     /// Opens the ledger to write. One that cannot be opened is no reason not to look: a warning, and nothing recorded.
     pub(crate) fn open(&self, project: &Project) -> (Option<Arc<dyn Ledger>>, Option<String>) {
-        let Some(path) = self.path(project) else { return (None, None) };
-        match registry::ledger(&path) {
+        let Some(place) = self.place(project) else { return (None, None) };
+        match place.open() {
             Ok(ledger) => (Some(ledger), None),
-            Err(why) => (None, Some(format!("nothing was recorded: {why}; name another with --ledger PATH"))),
+            Err(why) => (None, Some(format!("nothing was recorded: {why}; name another with --ledger PLACE"))),
         }
     }
 
     /// Opens a ledger that is there, to read.
     pub(crate) fn open_for_reading(&self, project: &Project) -> Result<Arc<dyn Ledger>, Refused> {
-        let Some(path) = self.path(project) else { return Err(refuse("this command reads the ledger")) };
-        registry::ledger_for_reading(&path).map_err(|why| {
-            refuse(format!("{why}\n       `steadfast verify` begins one; name another with --ledger PATH"))
+        let Some(place) = self.place(project) else { return Err(refuse("this command reads the ledger")) };
+        place.open_for_reading().map_err(|why| {
+            refuse(format!("{why}\n       `steadfast verify` begins one; name another with --ledger PLACE"))
         })
     }
 }
@@ -111,11 +109,21 @@ impl WorldFlags {
     }
 }
 
+/// What the runtime opens for itself: where it waits, and how it hears of signals. It panics where that fails later.
+const OWN_DESCRIPTORS: usize = 6;
+
+fn room() -> std::io::Result<()> {
+    let held: std::io::Result<Vec<File>> = (0..OWN_DESCRIPTORS).map(|_| File::open("/dev/null")).collect();
+    held.map(drop)
+}
+
 /// Runs a procedure to its end. SIGINT and SIGTERM stop it in good order; the second ends the process.
 pub(crate) fn block_on<T>(work: impl AsyncFnOnce(Stop) -> T) -> Result<T, Refused> {
     // One thread: looks wait far more than they compute, and what computes is handed to blocking threads.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|why| refuse(format!("this machine cannot start the program: {why}")))?;
+    let runtime = room().and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build());
+    let runtime = runtime.map_err(|why| {
+        refuse(format!("this machine cannot start the program: {why}\n       `ulimit -n` shows the limit, `ulimit -n 1024` raises it"))
+    })?;
     Ok(runtime.block_on(async {
         let (switch, stop) = Stop::pair();
         let signals = tokio::spawn(async move {

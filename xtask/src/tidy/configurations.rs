@@ -94,7 +94,8 @@ fn completed(block: &str) -> String {
         text.push_str("[project]\nname = \"documentation\"\n");
     }
     let mut targets: Vec<&str> =
-        block.split("target = \"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0)).collect();
+        // Not the expectation of that name, which the kind `dns` has.
+        block.split("{ target = \"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0)).collect();
     targets.sort_unstable();
     targets.dedup();
     if !block.lines().any(|line| line.trim().starts_with("[targets")) && !targets.is_empty() {
@@ -105,4 +106,17 @@ fn completed(block: &str) -> String {
         }
     }
     text + block
+}
+
+#[cfg(test)]
+mod tests {
+    use super::completed;
+
+    #[test]
+    fn a_target_that_is_used_is_added_and_an_expectation_of_that_name_is_not() {
+        let used = "[[check]]\nurl = { target = \"shop\" }\n";
+        assert!(completed(used).contains("[targets]\nshop = "), "{}", completed(used));
+        let expected = "[[check]]\n[check.dns.expect]\ntarget = \"shop.example\"\n";
+        assert!(!completed(expected).contains("[targets]"), "{}", completed(expected));
+    }
 }

@@ -10,12 +10,17 @@ const ROOMS: [&str; 4] = ["steadfast-probe", "steadfast-checks", "steadfast-engi
 /// The files that dial, each through `World::route`.
 const DOORS: [&str; 1] = ["crates/steadfast-probe/src/dial.rs"];
 
-/// What opens a connection or asks for an address.
-const DIALS: [&str; 6] = [
+/// What opens a connection, makes a socket, sends to an address, or asks for one.
+const DIALS: [&str; 11] = [
     "TcpStream::connect",
     "TcpSocket::new",
     "UdpSocket::bind",
+    "UdpSocket::from",
+    "UdpSocket::from_std",
     "UnixStream::connect",
+    "SockType",
+    "send_to",
+    "sendto",
     "lookup_host",
     "to_socket_addrs",
 ];
@@ -29,7 +34,7 @@ impl Rule for Dialling {
     }
 
     fn why(&self) -> &'static str {
-        "every connection is made in steadfast-probe/src/dial.rs through World::route: a drill must not reach production"
+        "every connection and every packet starts in steadfast-probe/src/dial.rs, through World::route: a drill must not reach production"
     }
 
     fn look(&self, tree: &Tree, report: &mut Report) {
@@ -47,15 +52,29 @@ impl Rule for Dialling {
     #[cfg(test)]
     fn exemplars(&self) -> super::suite::Exemplars {
         super::suite::Exemplars {
-            trips: vec![(
-                &[(
-                    "crates/steadfast-checks/src/kinds/tcp.rs",
-                    "async fn a() {\n    tokio::net::TcpStream::connect(b).await;\n    (h, p).to_socket_addrs();\n}\n",
-                )],
-                &["crates/steadfast-checks/src/kinds/tcp.rs:2", "crates/steadfast-checks/src/kinds/tcp.rs:3"],
-            )],
+            trips: vec![
+                (
+                    &[(
+                        "crates/steadfast-checks/src/kinds/tcp.rs",
+                        "async fn a() {\n    tokio::net::TcpStream::connect(b).await;\n    (h, p).to_socket_addrs();\n}\n",
+                    )],
+                    &["crates/steadfast-checks/src/kinds/tcp.rs:2", "crates/steadfast-checks/src/kinds/tcp.rs:3"],
+                ),
+                (
+                    &[(
+                        "crates/steadfast-probe/src/icmp.rs",
+                        "fn a() {\n    let made = socket(family, SockType::Datagram, flags, protocol);\n    let made = UdpSocket::from_std(made);\n    made.send_to(b, c);\n}\n",
+                    )],
+                    &[
+                        "crates/steadfast-probe/src/icmp.rs:2",
+                        "crates/steadfast-probe/src/icmp.rs:3",
+                        "crates/steadfast-probe/src/icmp.rs:4",
+                    ],
+                ),
+            ],
             passes: vec![&[
                 ("crates/steadfast-probe/src/dial.rs", "async fn a() { TcpStream::connect(b).await; }\n"),
+                ("crates/steadfast-probe/src/dns.rs", "async fn a(link: Packets) { link.socket.send(b).await; }\n"),
                 ("crates/steadfast-probe/src/tls.rs", "use tokio::net::TcpStream;\nfn a(stream: TcpStream) {}\n"),
                 ("crates/steadfast-checks/tests/scene.rs", "fn a() { TcpStream::connect(b); }\n"),
             ]],

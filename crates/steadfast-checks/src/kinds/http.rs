@@ -17,6 +17,7 @@ use steadfast_core::measure::{Bytes, Lapse, Pattern};
 use steadfast_core::observation::Outcome;
 use steadfast_core::predicate::{Literal, Predicate, Reading, breakages};
 use steadfast_core::proof::{Breakage, Sabotage, Unclaimed};
+use steadfast_core::rare::Rare;
 use steadfast_core::secret::Text;
 use steadfast_core::setting::{Node, OneOrMany, Problems, Setting};
 use steadfast_core::verdict::Judgement;
@@ -56,44 +57,44 @@ steadfast_core::settings! {
         /// GET this path or URL.
         get: Option<String>,
         /// HEAD this path or URL.
-        head: Option<String>,
+        head: Rare<Option<String>>,
         /// POST to this path or URL. Never repeated by `retry` unless `retry.writes` is set; the same holds for every
         /// method but GET, HEAD and OPTIONS.
-        post: Option<String>,
+        post: Rare<Option<String>>,
         /// PUT to this path or URL.
-        put: Option<String>,
+        put: Rare<Option<String>>,
         /// PATCH this path or URL.
-        patch: Option<String>,
+        patch: Rare<Option<String>>,
         /// DELETE this path or URL.
-        delete: Option<String>,
+        delete: Rare<Option<String>>,
         /// OPTIONS of this path or URL.
-        options: Option<String>,
+        options: Rare<Option<String>>,
         /// Any other method, together with `url`; for a sweep the method of all its requests.
-        method: Option<String>,
+        method: Rare<Option<String>>,
         /// The path or URL for `method`.
-        url: Option<String>,
+        url: Rare<Option<String>>,
         /// Several paths or URLs: every one must meet the same expectations.
-        sweep: Option<Vec<String>>,
+        sweep: Rare<Option<Vec<String>>>,
         /// Parameters to append to the address.
-        query: BTreeMap<String, Text>,
+        query: Rare<BTreeMap<String, Text>>,
         /// Headers: `accept = "text/html"`, `authorization = { bearer = { env = "TOKEN" } }`,
         /// `authorization = { basic = { user = "canary", password = { file = "canary.secret" } } }`.
-        headers: BTreeMap<String, HeaderText>,
+        headers: Rare<BTreeMap<String, HeaderText>>,
         /// A body as text.
-        body: Option<Text>,
+        body: Rare<Option<Text>>,
         /// A body as JSON, with its content type.
-        json: Option<Literal>,
+        json: Rare<Option<Literal>>,
         /// A body as a form, with its content type.
-        form: BTreeMap<String, Text>,
+        form: Rare<BTreeMap<String, Text>>,
         /// How many redirects to follow. Credentials are not sent on to another origin.
         redirects: u32 = 0,
         /// Which version of HTTP to speak.
         version: HttpVersion = HttpVersion::Auto,
         /// A PEM file of the only roots to trust, relative to the root configuration.
-        roots: Option<String>,
+        roots: Rare<Option<String>>,
         /// As curl's: `"HOST1:PORT1:HOST2:PORT2"` connects to the second where the first is meant; empty parts match
         /// anything or stay as they are.
-        connect_to: Vec<ConnectTo>,
+        connect_to: Rare<Vec<ConnectTo>>,
         /// How much of the decoded body is read. What lies beyond is unknown, never a pass.
         body_limit: Bytes = Bytes(1 << 20),
         /// Use an open connection again where there is one. Cheaper, and blind to name, connection and certificate.
@@ -115,19 +116,19 @@ steadfast_core::settings! {
         /// Texts that must not occur in the body.
         body_excludes: OneOrMany<String>,
         /// Regular expressions that must match somewhere in the body.
-        body_matches: OneOrMany<Pattern>,
+        body_matches: Rare<OneOrMany<Pattern>>,
         /// Predicates on headers by name; several headers of one name are joined with `, `.
-        header: BTreeMap<String, Predicate>,
+        header: Rare<BTreeMap<String, Predicate>>,
         /// Predicates on parts of a JSON body by JSONPath (RFC 9535): `"$.queue_depth" = { below = 100 }`.
         json: JsonClaims,
         /// Predicates on parts of an HTML body by CSS selector: on the text of every element found, or on their `count`.
         html: HtmlClaims,
         /// Bounds of the decoded body's size.
-        size: Option<SizeBounds>,
+        size: Rare<Option<SizeBounds>>,
         /// The media type, without parameters: `text/html`.
-        content_type: Option<String>,
+        content_type: Rare<Option<String>>,
         /// A predicate on the `Location` header of a redirect.
-        location: Option<Predicate>,
+        location: Rare<Option<Predicate>>,
     }
 }
 
@@ -216,7 +217,7 @@ impl HttpLook {
 
     /// The method, and the paths or URLs to ask for.
     fn requests(&self) -> (&str, Vec<&str>) {
-        if let Some(sweep) = &self.sweep {
+        if let Some(sweep) = &*self.sweep {
             return (self.method.as_deref().unwrap_or("GET"), sweep.iter().map(String::as_str).collect());
         }
         let named = self.methods().into_iter().find_map(|(method, path)| path.as_deref().map(|path| (method, path)));
@@ -252,16 +253,16 @@ impl HttpExpect {
             judgement
                 .add(codes::TOO_SLOW, |f| f.of("within").expected(bound.to_string()).seen(Seen::Value(json!(took))));
         }
-        if let Some(wanted) = &self.content_type {
+        if let Some(wanted) = &*self.content_type {
             judge_content_type(wanted, response, judgement);
         }
-        for (name, predicate) in &self.header {
+        for (name, predicate) in &*self.header {
             judge_header(name, &format!("header.{name}"), predicate, response, at, judgement);
         }
-        if let Some(predicate) = &self.location {
+        if let Some(predicate) = &*self.location {
             judge_header("location", "location", predicate, response, at, judgement);
         }
-        if let Some(bounds) = &self.size {
+        if let Some(bounds) = &*self.size {
             bounds.judge(response, judgement);
         }
         let bytes = response.body.bytes();
@@ -389,7 +390,7 @@ impl Kind for Http {
             let _ = part;
             problems.add(table.place(&["expect"]), "an empty text", "every body contains it");
         }
-        if let Some(bounds) = &expect.size {
+        if let Some(bounds) = &*expect.size {
             let place = table.place(&["expect", "size"]);
             match (bounds.at_least, bounds.at_most) {
                 (None, None) => problems.add(place, "`size` without a bound", "it expects nothing"),
@@ -405,7 +406,7 @@ impl Kind for Http {
     fn describe(look: &HttpLook) -> String {
         let (method, paths) = look.requests();
         let base = look.base_url.as_ref().map(Address::shown).unwrap_or_default();
-        match (paths.as_slice(), &look.sweep) {
+        match (paths.as_slice(), &*look.sweep) {
             ([path], None) if request::is_absolute(path) => format!("{method} {path}"),
             ([path], None) => format!("{method} {base}{path}"),
             (paths, _) => format!("{method} {base} ({} addresses)", paths.len()),
@@ -467,7 +468,7 @@ impl Kind for Http {
         claims.extend(expect.content_type.iter().map(|_| "content_type".to_owned()));
         claims.extend(expect.header.iter().flat_map(|(name, p)| predicate_claims(&format!("header.{name}"), p)));
         claims.extend(expect.location.iter().flat_map(|predicate| predicate_claims("location", predicate)));
-        if let Some(bounds) = &expect.size {
+        if let Some(bounds) = &*expect.size {
             claims.extend(bounds.at_least.map(|_| "size.at_least".to_owned()));
             claims.extend(bounds.at_most.map(|_| "size.at_most".to_owned()));
         }
@@ -592,7 +593,7 @@ fn endpoint_breakages(
             }
         }
     }
-    if let Some(bounds) = &expect.size {
+    if let Some(bounds) = &*expect.size {
         for (claim, size) in [
             ("size.at_least", bounds.at_least.and_then(|low| low.0.checked_sub(1))),
             ("size.at_most", bounds.at_most.map(|high| high.0 + 1)),

@@ -69,3 +69,11 @@ expect = { weight = 3.5 }
 "#
     ));
 }
+
+#[test]
+fn a_ledger_in_a_database_is_shown_with_its_password_as_a_reference() {
+    let ledger =
+        "[ledger]\npassword = { env = \"LEDGER_PASSWORD\" }\nurl = \"postgres://shop@db/shop?sslmode=require\"\n";
+    let shown = effective(&format!("[project]\nname = \"shop\"\n\n{ledger}"));
+    assert!(shown.contains(ledger), "{shown}");
+}

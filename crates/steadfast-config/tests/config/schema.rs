@@ -27,6 +27,9 @@ fn an_editor_accepts_what_loads_and_marks_what_does_not() {
         true,
     );
     check(&with("[targets]\na = \"b\"\nc = { env = \"C\" }\n[gate.boot]\nparallel = 2\n[ledger]\npath = \"x\""), true);
+    check(&with("[ledger]\nurl = \"postgres://db/shop\"\npassword = { env = \"PASSWORD\" }"), true);
+    check(&with("[ledger]\nurl = { file = \"address\" }"), true);
+    check(&with("[ledger]\nurl = \"postgres://db/shop\"\npassword = \"written out\""), false);
     check(
         &with("[defaults.gadget]\ntimeout = \"5s\"\n[[check]]\nid = \"a\"\ngadget = { expect = { weight = 1 } }"),
         true,

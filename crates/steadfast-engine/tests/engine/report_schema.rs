@@ -21,10 +21,10 @@ fn faults(report: &serde_json::Value) -> Vec<String> {
 /// A report with every state in it: pass, second try, fail, caused, unknown, warning, held.
 async fn full_report() -> Report {
     let mut caused = scripted("caused", "wrong");
-    caused.depends_on = vec!["cause".into()];
+    caused.depends_on = vec!["cause".into()].into();
     let mut tagged = scripted("tagged", "ok");
-    tagged.tags = ["shop".to_owned()].into();
-    (tagged.what_to_do, tagged.runbook) = (Some("look".into()), Some("runbook.md".into()));
+    tagged.tags = vec!["shop".to_owned()].into();
+    (tagged.what_to_do, tagged.runbook) = (Some("look".into()).into(), Some("runbook.md".into()).into());
     let checks = vec![scripted("cause", "refused"), caused, scripted("unknown", "blind"), tagged];
     let project = project(checks);
     let plan = all(&project);

@@ -1,6 +1,6 @@
 //! A kind that sees what its script says, one word per look, the last word for ever.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use steadfast_core::check::{AnyKind, Check, Of};
 use steadfast_core::finding::codes;
-use steadfast_core::gate::{Gate, Severity};
+use steadfast_core::gate::{Gate, Gates, Severity};
 use steadfast_core::kind::{Exemplar, Kind, Other};
 use steadfast_core::measure::Lapse;
 use steadfast_core::observation::{Outcome, Trouble};
 use steadfast_core::plan::{Only, Plan, plan};
 use steadfast_core::project::{LedgerSettings, Project, ProjectCheck, Retry};
 use steadfast_core::proof::{Breakage, Sabotage, Unclaimed};
+use steadfast_core::rare::Rare;
 use steadfast_core::setting::{Node, Problems, Span};
 use steadfast_core::verdict::Judgement;
 use steadfast_core::world::{Boxed, Clock, Limits, Parts, Routes, SecretSource, World};
@@ -159,14 +160,14 @@ pub(crate) fn scripted(id: &str, script: &str) -> ProjectCheck {
     ProjectCheck {
         id: id.to_owned(),
         summary: format!("The {id} says ok"),
-        gates: BTreeSet::from([Gate::PostDeploy, Gate::Watch]),
+        gates: Gates::from_iter([Gate::PostDeploy, Gate::Watch]),
         every: Lapse::seconds(300),
         severity: Severity::Critical,
-        runbook: None,
-        what_to_do: None,
-        tags: BTreeSet::new(),
-        depends_on: Vec::new(),
-        paths: Vec::new(),
+        runbook: Rare::default(),
+        what_to_do: Rare::default(),
+        tags: Rare::default(),
+        depends_on: Rare::default(),
+        paths: Rare::default(),
         retry: Retry { attempts: 1, delay: Lapse::seconds(1), writes: false },
         timeout: Lapse::seconds(10),
         public: false,
@@ -189,7 +190,7 @@ pub(crate) fn project(checks: Vec<ProjectCheck>) -> Arc<Project> {
         file: PathBuf::from("/nowhere/steadfast.toml"),
         targets: BTreeMap::new(),
         gates: BTreeMap::new(),
-        ledger: LedgerSettings { path: None },
+        ledger: LedgerSettings::default(),
         checks,
     })
 }

@@ -1,48 +1,11 @@
 //! Appending a batch: all of it or nothing, after the head that is there.
 
-use std::collections::HashMap;
-
-use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
-use steadfast_core::ledger::{Batch, Head, LedgerError, Projection, Record};
-use steadfast_core::observation::Hash;
+use steadfast_core::ledger::{Head, LedgerError, Record};
 
 use super::{Refusal, fold, reading, retention};
-
-/// A batch with everything computed that needs no lock.
-pub(super) struct Prepared {
-    records: Vec<(Record, Stored)>,
-    blobs: HashMap<Hash, Vec<u8>>,
-    projections: Vec<Projection>,
-    expect_head: Option<Head>,
-}
-
-/// The bytes of a record and their digest.
-pub(super) struct Stored {
-    json: String,
-    digest: Hash,
-}
-
-impl Stored {
-    /// As it will be stored.
-    pub(super) fn new(record: &Record) -> Result<Stored, String> {
-        let json = serde_json::to_string(record).map_err(|why| format!("a record cannot be written as JSON: {why}"))?;
-        Ok(Stored { digest: Hash::of(json.as_bytes()), json })
-    }
-}
-
-impl Prepared {
-    /// Serializes and digests.
-    pub(super) fn new(batch: Batch) -> Result<Prepared, String> {
-        let stored = |record: Record| Stored::new(&record).map(|stored| (record, stored));
-        Ok(Prepared {
-            records: batch.records.into_iter().map(stored).collect::<Result<_, _>>()?,
-            blobs: batch.blobs.into_iter().map(|bytes| (Hash::of(&bytes), bytes)).collect(),
-            projections: batch.projections,
-            expect_head: batch.expect_head,
-        })
-    }
-}
+use crate::prepared::{Prepared, Stored, micros, number};
+use crate::projections::Projections;
 
 /// Appends all of it, and returns the head after.
 pub(super) fn commit(connection: &mut Connection, mut batch: Prepared) -> Result<Head, Refusal> {
@@ -59,8 +22,8 @@ pub(super) fn commit(connection: &mut Connection, mut batch: Prepared) -> Result
         retention::keep(&transaction, head.seq, record, &mut batch.blobs, &mut released)?;
     }
     // A store that folds by itself cannot forget a projection; what the batch says on top comes last.
-    let derived = fold::Projections::of(batch.records.iter().map(|(record, _)| record));
-    derived.with(batch.projections).write(&transaction)?;
+    let derived = Projections::of(batch.records.iter().map(|(record, _)| record));
+    fold::write(&derived.with(batch.projections), &transaction)?;
     retention::drop_unless_kept(&transaction, &released)?;
     set_head(&transaction, head)?;
     transaction.commit()?;
@@ -94,14 +57,4 @@ pub(super) fn set_head(transaction: &Transaction<'_>, head: Head) -> rusqlite::R
         .prepare_cached("UPDATE head SET seq = ?1, chain = ?2")?
         .execute(params![number(head.seq), head.chain.0])
         .map(drop)
-}
-
-/// A moment as records are searched by it.
-pub(super) fn micros(at: Timestamp) -> i64 {
-    at.as_microsecond()
-}
-
-/// A sequence number as SQLite has it. None is anywhere near the end of either.
-pub(super) fn number(seq: u64) -> i64 {
-    i64::try_from(seq).unwrap_or(i64::MAX)
 }

@@ -1,49 +1,24 @@
 //! What is derived from the records: the fold that every commit applies to its own, and a rebuild to all.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
-use serde_json::Value;
-use steadfast_core::ledger::{Projection, Record};
+use steadfast_core::ledger::Record;
 use steadfast_core::observation::Hash;
 
-use super::append::{micros, number};
 use super::{Refusal, reading, retention};
+use crate::prepared::{micros, number};
+use crate::projections::Projections;
 
-/// Projections by name and key: the last value of each.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Projections(pub(super) BTreeMap<(String, String), Value>);
-
-impl Projections {
-    /// Those that follow from these records, in this order.
-    pub(super) fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Projections {
-        Projections::default().with(records.filter_map(Record::project))
+/// Stores them.
+pub(super) fn write(projections: &Projections, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO projection (name, key, value) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value",
+    )?;
+    for ((name, key), value) in &projections.0 {
+        statement.execute(params![name, key, value.to_string()])?;
     }
-
-    /// And these, which replace those of the same name and key.
-    pub(super) fn with(mut self, projections: impl IntoIterator<Item = Projection>) -> Projections {
-        for Projection { name, key, value } in projections {
-            self.0.insert((name, key), value);
-        }
-        self
-    }
-
-    /// The names and keys whose values are not the same in both.
-    pub(super) fn differences(&self, other: &Projections) -> Vec<(String, String)> {
-        let both: BTreeSet<&(String, String)> = self.0.keys().chain(other.0.keys()).collect();
-        both.into_iter().filter(|at| self.0.get(*at) != other.0.get(*at)).cloned().collect()
-    }
-
-    /// Stores them.
-    pub(super) fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        let mut statement = transaction.prepare_cached(
-            "INSERT INTO projection (name, key, value) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value",
-        )?;
-        for ((name, key), value) in &self.0 {
-            statement.execute(params![name, key, value.to_string()])?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// Forgets everything derived and folds it anew from the records: projections, the newest greens, which payloads are
@@ -66,7 +41,7 @@ pub(super) fn rebuild(connection: &mut Connection) -> Result<u64, Refusal> {
         }
         projections = projections.with(page.iter().filter_map(|(_, record)| record.project()));
     }
-    projections.write(&transaction)?;
+    write(&projections, &transaction)?;
     let orphans: Vec<Hash> = transaction
         .prepare("SELECT digest FROM payload WHERE digest NOT IN (SELECT payload FROM kept)")?
         .query_map([], |row| reading::hash(row, 0))?

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use steadfast_core::ledger::{Entry, Filter, Green, Head, Projection, Record};
 use steadfast_core::observation::Hash;
 
-use super::append::{micros, number};
+use crate::prepared::{micros, number};
 
 /// Where reading begins, and which way it goes.
 #[derive(Debug, Clone, Copy)]

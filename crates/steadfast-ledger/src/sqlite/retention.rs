@@ -10,8 +10,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use steadfast_core::ledger::{Checkpoint, Keep, LedgerError, Observed, Pruned, Record};
 use steadfast_core::observation::Hash;
 
-use super::append::{Stored, append, micros, number, set_head};
+use super::append::{append, set_head};
 use super::{Refusal, reading};
+use crate::prepared::{Stored, micros, number};
 
 /// Follows the rules for one record that was just appended as number `seq`. Payloads that may no longer be needed are
 /// added to `released`.

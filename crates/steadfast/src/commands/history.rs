@@ -10,7 +10,6 @@ use serde_json::json;
 use steadfast_core::exit::Exit;
 use steadfast_core::finding::Finding;
 use steadfast_core::ledger::{Filter, Ledger, LedgerError, Observed, Record};
-use steadfast_ledger::sqlite::SqliteLedger;
 
 use crate::finding_line::{cut, finding_line};
 use crate::ledger_file::{LedgerFile, complain, wait};
@@ -57,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Exit {
 fn tell(args: &Args) -> Result<Exit, Exit> {
     let ledger = args.file.open_for_reading()?;
     let filter = Filter { check: Some(args.check.clone()), since: args.since, ..Filter::default() };
-    let history = wait("reading the history", read(&ledger, filter, args.lines.get()))?;
+    let history = wait("reading the history", read(&*ledger, filter, args.lines.get()))?;
     if history.spells.is_empty() {
         let known = wait("reading the checks", ledger.projections("latest"))?;
         let known: Vec<String> = known.into_iter().map(|latest| latest.key).collect();
@@ -96,7 +95,7 @@ struct Spell {
     findings: Vec<(Finding, u64)>,
 }
 
-async fn read(ledger: &SqliteLedger, filter: Filter, most: usize) -> Result<History, LedgerError> {
+async fn read(ledger: &dyn Ledger, filter: Filter, most: usize) -> Result<History, LedgerError> {
     let mut spells: Vec<Spell> = Vec::new();
     let mut before = u64::MAX;
     loop {

@@ -1,5 +1,6 @@
-//! `steadfast ledger tail | export | verify | prune | rebuild`.
+//! `steadfast ledger tail | export | verify | copy | prune | rebuild`.
 
+mod copy;
 mod export;
 mod prune;
 mod rebuild;
@@ -25,6 +26,8 @@ enum Verb {
     Export(export::Args),
     /// Recomputes every digest and the chain; prints the head. Corruption-evident, not tamper-proof
     Verify(verify::Args),
+    /// Appends to another ledger what this one has and that one has not, with the same chain: file to database and back
+    Copy(copy::Args),
     /// Drops what was seen by old looks; records, digests and each check's newest green stay
     Prune(prune::Args),
     /// Forgets everything derived from the records and derives it anew
@@ -46,6 +49,7 @@ pub(crate) fn run(args: Args) -> Exit {
         Verb::Tail(args) => tail::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Verify(args) => verify::run(&args),
+        Verb::Copy(args) => copy::run(&args),
         Verb::Prune(args) => prune::run(&args),
         Verb::Rebuild(args) => rebuild::run(&args),
     };

@@ -15,6 +15,7 @@ use steadfast_core::setting::{Node, Problems, Span, did_you_mean};
 use steadfast_core::world::{Patience, World};
 use steadfast_engine::look::{look, numbers};
 use steadfast_engine::prove::APART;
+use steadfast_postgres::address::Address;
 
 use crate::completion;
 use crate::live::Live;
@@ -27,7 +28,7 @@ use crate::session::{Refused, WorldFlags, block_on, lapse, refuse, warn};
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The id of a check, a URL (http, https, tls, sqlite) or a file
+    /// The id of a check, a URL (http, https, tls, dns, icmp, postgres, sqlite) or a file
     #[arg(value_name = "ID|URL|FILE", add = ArgValueCandidates::new(completion::ids))]
     what: String,
     /// The bound of one look; without it the check's own, or 10s
@@ -174,14 +175,20 @@ fn subject(args: &Args) -> Result<Subject, Refused> {
 
 /// The kind for a URL or file, and its table. `None` if it is neither.
 fn table_of(what: &str) -> Result<Option<(&'static str, Value)>, Refused> {
+    if let Some(rest) = what.strip_prefix("dns:") {
+        return dns(rest).map(|table| Some(("dns", table)));
+    }
     let scheme = what.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     let table = match scheme.as_deref() {
         Some("http" | "https") => ("http", json!({ "get": what })),
         Some("tls") => ("tls", json!({ "address": what.strip_prefix("tls://").unwrap_or(what) })),
+        Some("icmp") => ("icmp", json!({ "address": what.strip_prefix("icmp://").unwrap_or(what) })),
+        Some("postgres" | "postgresql") => postgres(what)?,
         Some("sqlite") => sqlite(what.strip_prefix("sqlite://").unwrap_or(what)),
         Some("file") => of_file(Path::new(what.strip_prefix("file://").unwrap_or(what))),
         Some(other) => {
-            return Err(refuse(format!("`{other}` is no scheme to look at; http, https, tls, sqlite and file are")));
+            let known = "http, https, tls, dns, icmp, postgres, sqlite and file are";
+            return Err(refuse(format!("`{other}` is no scheme to look at; {known}")));
         }
         None if Path::new(what).exists() => of_file(Path::new(what)),
         None => return Ok(None),
@@ -189,9 +196,48 @@ fn table_of(what: &str) -> Result<Option<(&'static str, Value)>, Refused> {
     Ok(Some(table))
 }
 
+/// `dns:NAME?type=MX` and `dns://RESOLVER/NAME?type=MX` (RFC 4501).
+fn dns(rest: &str) -> Result<Value, Refused> {
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (resolver, name) = match place.strip_prefix("//") {
+        Some(place) => match place.split_once('/') {
+            Some((resolver, name)) => (Some(resolver).filter(|resolver| !resolver.is_empty()), name),
+            None => return Err(refuse(format!("`dns:{rest}` has no name: dns://RESOLVER/NAME, or dns:NAME"))),
+        },
+        None => (None, place),
+    };
+    let mut table = json!({ "name": name });
+    if let Some(resolver) = resolver {
+        table["resolver"] = json!(resolver);
+    }
+    for part in query.split([';', '&']).filter(|part| !part.is_empty()) {
+        match part.split_once('=') {
+            Some((key, value)) if key.eq_ignore_ascii_case("type") => table["record"] = json!(value.to_uppercase()),
+            Some((key, value)) if key.eq_ignore_ascii_case("class") && value.eq_ignore_ascii_case("in") => {}
+            Some(_) | None => {
+                return Err(refuse(format!("`{part}` in `dns:{rest}`: only `type=` may stand there (RFC 4501)")));
+            }
+        }
+    }
+    Ok(table)
+}
+
 fn of_file(path: &Path) -> (&'static str, Value) {
     let text = path.display().to_string();
     if is_sqlite(path) { sqlite(&text) } else { ("files", json!({ "path": text })) }
+}
+
+/// What psql would see: the variables and `~/.pgpass` count, as there is no configuration.
+fn postgres(url: &str) -> Result<(&'static str, Value), Refused> {
+    if Address::carries_password(url) {
+        let instead = "set PGPASSWORD, or write it into ~/.pgpass";
+        return Err(refuse(format!(
+            "a password in a command line can be seen by everybody on this machine; {instead}"
+        )));
+    }
+    let query = "select schemaname as schema, tablename as table from pg_tables \
+                 where schemaname <> 'information_schema' and schemaname !~ '^pg_' order by 1, 2";
+    Ok(("sql", json!({ "database": url, "libpq_defaults": true, "query": query })))
 }
 
 fn sqlite(path: &str) -> (&'static str, Value) {
@@ -224,6 +270,7 @@ pub(crate) fn read_look(what: &str, kind: &str, table: &Value) -> Result<Arc<dyn
 /// A short name from what was looked at.
 fn id_of(what: &str) -> String {
     let (_, rest) = what.split_once("://").unwrap_or(("", what));
+    let rest = rest.strip_prefix("dns:").unwrap_or(rest);
     let letters = rest.split(['?', '#']).next().unwrap_or(rest).chars();
     let name: String = letters.map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     let parts: Vec<&str> = name.split('-').filter(|part| !part.is_empty()).collect();
@@ -239,7 +286,7 @@ fn nowhere() -> Result<Project, Refused> {
         file: PathBuf::new(),
         targets: BTreeMap::new(),
         gates: BTreeMap::new(),
-        ledger: LedgerSettings { path: None },
+        ledger: LedgerSettings::default(),
         checks: Vec::new(),
     })
 }
@@ -247,6 +294,20 @@ fn nowhere() -> Result<Project, Refused> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dns_address_is_read_as_rfc_4501_has_it() {
+        let check = |rest: &str, expected: Value| assert_eq!(dns(rest).ok(), Some(expected), "{rest}");
+        check("shop.example", json!({ "name": "shop.example" }));
+        check("shop.example?type=mx", json!({ "name": "shop.example", "record": "MX" }));
+        check("//192.0.2.53:5353/shop.example?type=TXT;class=IN", {
+            json!({ "name": "shop.example", "resolver": "192.0.2.53:5353", "record": "TXT" })
+        });
+        check("///shop.example", json!({ "name": "shop.example" }));
+        for wrong in ["//192.0.2.53", "shop.example?kind=MX", "shop.example?class=CH", "shop.example?type"] {
+            assert!(dns(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_name_follows_from_what_is_looked_at() {

@@ -32,7 +32,7 @@ pub(crate) fn of(
             why.extend(only.iter().find(|only| names(only, check)).map(|only| format!("--only {only}")));
             why.extend(scope.and_then(|scope| scope.why(place)));
             if why.is_empty() { "all checks run".to_owned() } else { why.join(", ") }
-        } else if plan.gate.is_some_and(|gate| !check.gates.contains(&gate)) {
+        } else if plan.gate.is_some_and(|gate| !check.gates.contains(gate)) {
             let gates: Vec<&str> = check.gates.iter().map(|gate| gate.word()).collect();
             if gates.is_empty() { "at no gate".to_owned() } else { format!("only at {}", gates.join(", ")) }
         } else if !plan.order.contains(&place) {

@@ -7,6 +7,7 @@ use serde_json::json;
 use steadfast_core::finding::{Finding, Place, Seen, codes};
 use steadfast_core::gate::Decision;
 use steadfast_core::measure::Lapse;
+use steadfast_engine::numbers::Numbers;
 use steadfast_engine::report::{CheckReport, Report, SCHEMA};
 
 /// When everything here happened.
@@ -26,8 +27,8 @@ pub(super) fn check(id: &str, verdict: &'static str, findings: Vec<Finding>) -> 
         findings,
         attempts: 1,
         at: moment(),
-        timings: json!({ "took": 12_345 }).as_object().cloned().unwrap(),
-        numbers: serde_json::Map::new(),
+        timings: json!({ "took": 12_345 }).as_object().cloned().unwrap().into(),
+        numbers: Numbers::default(),
         caused_by: Vec::new(),
         what_to_do: None,
         runbook: None,

@@ -7,3 +7,4 @@ mod scoping;
 mod shop;
 mod typing;
 mod verifying;
+mod watching;

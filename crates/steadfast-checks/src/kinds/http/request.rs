@@ -159,7 +159,7 @@ fn prepare(look: &HttpLook, world: &World, method: &str, path: &str) -> Result<A
     if !matches!(url.scheme(), "http" | "https") {
         return Err(unusable(format!("`{}` is not http or https", url.scheme())));
     }
-    for (name, text) in &look.query {
+    for (name, text) in &*look.query {
         let value = world.text(text)?;
         url.query_pairs_mut().append_pair(name, value.expose());
     }
@@ -178,22 +178,22 @@ fn prepare(look: &HttpLook, world: &World, method: &str, path: &str) -> Result<A
         let _ = (url.set_username(""), url.set_password(None));
     }
     let mut body = bytes::Bytes::new();
-    if let Some(value) = &look.json {
+    if let Some(value) = &*look.json {
         set("content-type", "application/json")?;
         body = value.0.to_string().into();
     }
     if !look.form.is_empty() {
         set("content-type", "application/x-www-form-urlencoded")?;
         let mut form = url::form_urlencoded::Serializer::new(String::new());
-        for (name, text) in &look.form {
+        for (name, text) in &*look.form {
             form.append_pair(name, world.text(text)?.expose());
         }
         body = form.finish().into();
     }
-    if let Some(text) = &look.body {
+    if let Some(text) = &*look.body {
         body = world.text(text)?.expose().to_owned().into();
     }
-    for (name, text) in &look.headers {
+    for (name, text) in &*look.headers {
         set(name, text.value(world)?.expose())?;
     }
     let method = http::Method::try_from(method).map_err(|why| unusable(format!("method `{method}`: {why}")))?;
@@ -240,7 +240,7 @@ fn curl(look: &HttpLook, world: &World, ask: &Ask, method: &str) -> String {
     line.extend(
         look.headers.iter().map(|(name, text)| format!("-H {}", expanded(&format!("{name}: {}", text.shell())))),
     );
-    if let Some(value) = &look.json {
+    if let Some(value) = &*look.json {
         line.push(format!("--json {}", quoted(&value.0.to_string())));
     }
     line.extend(

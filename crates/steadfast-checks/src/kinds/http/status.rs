@@ -5,7 +5,11 @@ use steadfast_core::setting::{Node, Problems, Raw, Setting};
 
 /// Which status codes are right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatusSet(Vec<Range>);
+pub struct StatusSet {
+    /// Nearly always it is the only one.
+    first: Range,
+    others: Vec<Range>,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Range {
@@ -16,15 +20,19 @@ enum Range {
 impl StatusSet {
     /// Whether this code is one of them.
     pub fn admits(&self, status: u16) -> bool {
-        self.0.iter().any(|range| match range {
-            Range::Exact(code) => status == *code,
-            Range::Class(class) => status / 100 == *class,
+        self.ranges().any(|range| match range {
+            Range::Exact(code) => status == code,
+            Range::Class(class) => status / 100 == class,
         })
     }
 
     /// Codes that are not, the likeliest of an outage first.
     pub fn wrong(&self) -> impl Iterator<Item = u16> {
         [500, 503, 404, 401, 302, 200].into_iter().chain(100..600).filter(|code| !self.admits(*code))
+    }
+
+    fn ranges(&self) -> impl Iterator<Item = Range> {
+        std::iter::once(self.first).chain(self.others.iter().copied())
     }
 
     fn read_one(node: &Node, problems: &mut Problems) -> Option<Range> {
@@ -59,28 +67,28 @@ impl Setting for StatusSet {
         let set = match &node.raw {
             Raw::List(nodes) => {
                 let read: Vec<Option<Range>> = nodes.iter().map(|node| StatusSet::read_one(node, problems)).collect();
-                StatusSet(read.into_iter().collect::<Option<Vec<Range>>>()?)
+                let mut read = read.into_iter().collect::<Option<Vec<Range>>>()?.into_iter();
+                let Some(first) = read.next() else {
+                    problems.add(node.span, "no status code at all", "no answer could be right");
+                    return None;
+                };
+                StatusSet { first, others: read.collect() }
             }
             Raw::Text(_) | Raw::Integer(_) | Raw::Float(_) | Raw::Boolean(_) | Raw::Datetime(_) | Raw::Table(_) => {
-                StatusSet(vec![StatusSet::read_one(node, problems)?])
+                StatusSet { first: StatusSet::read_one(node, problems)?, others: Vec::new() }
             }
         };
-        if set.0.is_empty() {
-            problems.add(node.span, "no status code at all", "no answer could be right");
-        } else if set.wrong().next().is_none() {
+        if set.wrong().next().is_none() {
             problems.add(node.span, "every status code is right", "such an expectation can never fail");
         }
         Some(set)
     }
     fn write(&self) -> Value {
-        let one = |range: &Range| match range {
+        let one = |range: Range| match range {
             Range::Exact(code) => json!(code),
             Range::Class(class) => json!(format!("{class}xx")),
         };
-        match self.0.as_slice() {
-            [only] => one(only),
-            several => several.iter().map(one).collect(),
-        }
+        if self.others.is_empty() { one(self.first) } else { self.ranges().map(one).collect() }
     }
     fn schema() -> Value {
         let one = json!({ "anyOf": [{ "type": "integer", "minimum": 100, "maximum": 599 }, { "type": "string", "pattern": "^[1-5][xX]{2}$" }] });

@@ -1,7 +1,9 @@
 //! How an answer is broken to prove that a check on it can fail.
 
+use std::collections::BTreeMap;
+
 use jiff::{Span, Timestamp};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use steadfast_core::instant::{EpochUnit, Zone, read_instant, write_instant};
 use steadfast_core::kind::{Exemplar, Other};
 use steadfast_core::observation::{Outcome, Trouble};
@@ -10,31 +12,35 @@ use steadfast_core::proof::{Breakage, Sabotage};
 use steadfast_core::setting::{Node, Problems, Raw, Setting};
 
 use super::sql_codes::QUERY_FAILED;
-use super::{Answer, Sql, SqlExpect, SqlLook, SqlSeen, cells};
+use super::{Answer, Sql, SqlExpect, SqlLook, SqlSeen, cells, column_claim, columns_of};
 use crate::text_claims::{quoted, story_of};
 
 pub(super) fn impostors(look: &SqlLook, seen: &SqlSeen, others: &[Other<'_, Sql>]) -> Vec<Sabotage<SqlSeen>> {
     let mut all = Vec::new();
-    let no_table = |name: &str, story, tables: Vec<String>| Sabotage {
+    let no_table = |name: &str, story, left: SqlSeen| Sabotage {
         name: name.to_owned(),
         story,
         outcome: match &look.query {
             Some(_) => Trouble::new(QUERY_FAILED, "no such table").into(),
-            None => Outcome::Seen(SqlSeen { tables, answer: None }),
+            None => Outcome::Seen(left),
         },
     };
+    let nothing = || SqlSeen { search_path: seen.search_path.clone(), ..SqlSeen::default() };
     let fresh =
         "the volume was not mounted: the service made a fresh database, and its health endpoint touches no table";
-    all.push(no_table("fresh empty database", fresh, Vec::new()));
+    all.push(no_table("fresh empty database", fresh, nothing()));
     if look.query.is_some() {
         let story = "a migration dropped or renamed the table, or ran on another database";
-        all.push(no_table("missing table", story, Vec::new()));
+        all.push(no_table("missing table", story, nothing()));
     } else {
         for table in seen.tables.iter().take(100) {
-            let left = seen.tables.iter().filter(|other| *other != table).cloned().collect();
             let story = "a migration dropped or renamed one table, and all others are there";
-            all.push(no_table(&format!("missing table {table}"), story, left));
+            all.push(no_table(&format!("missing table {table}"), story, without_table(seen, table)));
         }
+        let mut half = seen.clone();
+        half.columns.values_mut().for_each(|columns| drop(columns.pop()));
+        let story = "the migration that adds the newest columns has not run: every table lacks its last one";
+        all.push(Sabotage::seen("half a migration", story, half));
     }
     if let Some(answer) = &seen.answer {
         let mut add = |name: &str, story, answer: Answer| {
@@ -74,6 +80,13 @@ pub(super) fn impostors(look: &SqlLook, seen: &SqlSeen, others: &[Other<'_, Sql>
     all
 }
 
+fn without_table(seen: &SqlSeen, table: &str) -> SqlSeen {
+    let mut left = seen.clone();
+    left.tables.retain(|other| other != table);
+    left.columns.remove(table);
+    left
+}
+
 fn each_cell(answer: &Answer, change: impl Fn(usize, &Value) -> Value) -> Answer {
     let mut changed = answer.clone();
     for row in &mut changed.first {
@@ -111,10 +124,33 @@ fn utc() -> Option<Zone> {
 pub(super) fn breakages(expect: &SqlExpect, seen: &SqlSeen, at: Timestamp) -> Vec<Breakage<SqlSeen>> {
     let mut all = Vec::new();
     for table in &expect.tables {
-        let left = seen.tables.iter().filter(|other| *other != table).cloned().collect();
+        let claim = || format!("tables.{}", quoted(table));
+        let Some(stored) = seen.stored_name(table) else { continue };
+        let mut left = without_table(seen, stored);
+        // A table of the same name in another schema of the search path would take its place.
+        while let Some(twin) = left.stored_name(table).map(str::to_owned) {
+            left = without_table(&left, &twin);
+        }
         let story = "a migration dropped or renamed the table";
-        let broken = SqlSeen { tables: left, ..seen.clone() };
-        all.push(Breakage::new(format!("tables.{}", quoted(table)), format!("without table {table}"), story, broken));
+        all.push(Breakage::new(claim(), format!("without table {table}"), story, left));
+        if stored != table {
+            let story = "the search_path of the role was changed: a name without a schema leads nowhere";
+            let broken = SqlSeen { search_path: vec!["another".into()], ..seen.clone() };
+            all.push(Breakage::new(claim(), format!("{table} off the search path"), story, broken));
+        }
+    }
+    for (table, column) in columns_of(expect) {
+        let claim = || column_claim(table, column);
+        let Some(stored) = seen.stored_name(table) else { continue };
+        let mut broken = seen.clone();
+        broken.columns.entry(stored.to_owned()).or_default().retain(|other| other != column);
+        let story = "a migration dropped or renamed the column";
+        all.push(Breakage::new(claim(), format!("without column {table}.{column}"), story, broken));
+        if stored != table {
+            let story = "the search_path of the role was changed: a name without a schema leads nowhere";
+            let broken = SqlSeen { search_path: vec!["another".into()], ..seen.clone() };
+            all.push(Breakage::new(claim(), format!("{table}.{column} off the search path"), story, broken));
+        }
     }
     let Some(answer) = &seen.answer else { return all };
     let with = |answer: Answer| SqlSeen { answer: Some(answer), ..seen.clone() };
@@ -173,6 +209,11 @@ pub(super) fn variations(seen: &SqlSeen) -> Vec<Sabotage<SqlSeen>> {
     more.tables.push("zz_added_in_a_later_version".into());
     let mut all =
         vec![Sabotage::seen("an added table", "a later version adds a table that this one does not know", more)];
+    if !seen.columns.is_empty() {
+        let mut wider = seen.clone();
+        wider.columns.values_mut().for_each(|columns| columns.push("added_in_a_later_version".into()));
+        all.push(Sabotage::seen("added columns", "a later version adds a column to every table", wider));
+    }
     if let Some(answer) = &seen.answer {
         let mut wider = answer.clone();
         wider.columns.push("added_in_a_later_version".into());
@@ -242,6 +283,18 @@ pub(super) fn candidates(greens: &[&SqlSeen]) -> Vec<Value> {
         first.tables.iter().filter(|table| others.iter().all(|other| other.tables.contains(table))).take(50).collect();
     if first.answer.is_none() && !everywhere.is_empty() {
         all.push(json!({ "tables": everywhere }));
+        let columns = |table: &&String| {
+            let columns = first.columns.get(*table)?;
+            let stay = |column: &&String| {
+                others.iter().all(|other| other.columns.get(*table).is_some_and(|there| there.contains(column)))
+            };
+            let columns: Vec<&String> = columns.iter().filter(stay).take(50).collect();
+            (!columns.is_empty()).then(|| ((*table).clone(), json!(columns)))
+        };
+        let columns: Map<String, Value> = everywhere.iter().filter_map(columns).take(20).collect();
+        if !columns.is_empty() {
+            all.push(json!({ "columns": columns }));
+        }
     }
     all
 }
@@ -257,6 +310,11 @@ pub(super) fn exemplars() -> Vec<Exemplar<SqlSeen>> {
             first: rows,
             cut: Vec::new(),
         }),
+        ..SqlSeen::default()
+    };
+    let columns = |of: &[(&str, &[&str])]| -> BTreeMap<String, Vec<String>> {
+        let named = |columns: &[&str]| columns.iter().map(|column| (*column).to_owned()).collect();
+        of.iter().map(|(table, columns)| ((*table).to_owned(), named(columns))).collect()
     };
     vec![
         Exemplar {
@@ -302,10 +360,59 @@ expect.tables = ["designs"]
         },
         Exemplar {
             good: "# The schema that this version needs.\ndatabase = \"restored/shop.db\"\n\
-                   expect.tables = [\"accounts\", \"designs\", \"orders\", \"sessions\"]\n",
+                   expect.tables = [\"accounts\", \"designs\", \"orders\", \"sessions\"]\n\
+                   expect.columns = { accounts = [\"id\", \"name\"] }\n",
             naive: "database = \"restored/shop.db\"\nexpect.tables = [\"accounts\"]\n",
-            naive_survivors: &["missing table designs", "missing table orders", "missing table sessions"],
-            seen: SqlSeen { tables: tables.clone(), answer: None },
+            naive_survivors: &[
+                "missing table designs",
+                "missing table orders",
+                "missing table sessions",
+                "half a migration",
+            ],
+            seen: SqlSeen {
+                tables: tables.clone(),
+                columns: columns(&[("accounts", &["id", "name"]), ("orders", &["id", "status"])]),
+                ..SqlSeen::default()
+            },
+        },
+        Exemplar {
+            good: r#"
+# Postgres: people sign in. `DATABASE_URL` is postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full
+database = { env = "DATABASE_URL" }
+query = "select count(*) as live, max(created_at) as newest from auth.sessions where expires_at > now()"
+expect.row = { live = { at_least = 1, type = "integer" } }
+expect.newest = { column = "newest", younger_than = "26h" }
+"#,
+            naive: "database = { env = \"DATABASE_URL\" }\n\
+                    query = \"select count(*) as live, max(created_at) as newest from auth.sessions where expires_at > now()\"\n\
+                    expect.rows = 1\n",
+            naive_survivors: &["aggregate of nothing", "nulls", "numbers as texts", "stale rows"],
+            seen: SqlSeen {
+                tables: vec!["auth.sessions".into(), "public.accounts".into()],
+                search_path: vec!["public".into()],
+                ..answer(&["live", "newest"], vec![vec![json!(31), json!("2026-11-23T02:58:11.25Z")]])
+            },
+        },
+        Exemplar {
+            good: r#"
+# Postgres: the tables of every schema, and the columns that the newest migration adds.
+database = "postgres://watcher@db.shop.example/shop?sslmode=verify-full"
+password = { env = "WATCHER_PASSWORD" }
+expect.tables = ["accounts", "auth.sessions"]
+expect.columns = { accounts = ["id", "locale"], "auth.sessions" = ["expires_at"] }
+"#,
+            naive: "database = \"postgres://watcher@db.shop.example/shop?sslmode=verify-full\"\n\
+                    password = { env = \"WATCHER_PASSWORD\" }\nexpect.tables = [\"accounts\"]\n",
+            naive_survivors: &["missing table auth.sessions", "half a migration"],
+            seen: SqlSeen {
+                tables: vec!["auth.sessions".into(), "public.accounts".into()],
+                search_path: vec!["public".into()],
+                columns: columns(&[
+                    ("auth.sessions", &["id", "user_id", "expires_at"]),
+                    ("public.accounts", &["id", "name", "locale"]),
+                ]),
+                answer: None,
+            },
         },
     ]
 }

@@ -1,5 +1,6 @@
 //! Asking SQLite: read-only by its own enforcement, bounded in time and rows, and never creating anything.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use steadfast_core::finding::{Code, codes};
 use steadfast_core::observation::{Hash, Trouble};
 use steadfast_core::world::World;
 
-use super::sql_codes::{DATABASE_CORRUPT, NOT_A_DATABASE, NOT_READ_ONLY, QUERY_FAILED};
+use super::sql_codes::{DATABASE_CORRUPT, NOT_READ_ONLY, QUERY_FAILED};
 use super::{Answer, SqlSeen};
 use crate::blocking::out_of_time;
 use crate::closed_world::must_stay_inside;
@@ -65,8 +66,12 @@ pub(super) fn ask(path: &Path, query: Option<&str>, world: &World) -> Result<Sql
     let connection = open(path, world)?;
     let said = |why: rusqlite::Error| trouble_of(&why, path, world);
     let tables = tables_of(&connection).map_err(said)?;
-    let answer = query.map(|query| answer_of(&connection, query)).transpose().map_err(said)?;
-    Ok(SqlSeen { tables, answer })
+    let mut seen = SqlSeen { tables, ..SqlSeen::default() };
+    match query {
+        Some(query) => seen.answer = Some(answer_of(&connection, query).map_err(said)?),
+        None => seen.columns = columns_of(&connection).map_err(said)?,
+    }
+    Ok(seen)
 }
 
 fn open(path: &Path, world: &World) -> Result<Connection, Trouble> {
@@ -80,7 +85,7 @@ fn open(path: &Path, world: &World) -> Result<Connection, Trouble> {
         Trouble::new(code, format!("{}: {why}", path.display()))
     })?;
     if !meta.is_file() {
-        return Err(Trouble::new(NOT_A_DATABASE, format!("{} is no file", path.display())));
+        return Err(Trouble::new(codes::NOT_A_DATABASE, format!("{} is no file", path.display())));
     }
     if let Err(why) = std::fs::File::open(path) {
         return Err(match why.kind() {
@@ -125,6 +130,18 @@ fn tables_of(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare(query)?;
     let names = statement.query_map([], |row| row.get(0))?;
     names.collect()
+}
+
+fn columns_of(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Vec<String>>> {
+    let query = "select t.name, c.name from sqlite_schema t, pragma_table_info(t.name) c where t.type in ('table', 'view') \
+                 and t.name not like 'sqlite\\_%' escape '\\' order by t.name, c.cid limit 200000";
+    let mut statement = connection.prepare(query)?;
+    let mut columns: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))? {
+        let (table, column) = row?;
+        columns.entry(table).or_default().push(column);
+    }
+    Ok(columns)
 }
 
 fn answer_of(connection: &Connection, query: &str) -> rusqlite::Result<Answer> {
@@ -174,7 +191,7 @@ fn trouble_of(why: &rusqlite::Error, path: &Path, world: &World) -> Trouble {
     let code: Code = match why {
         rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => codes::DATABASE_BUSY,
-            ErrorCode::NotADatabase => NOT_A_DATABASE,
+            ErrorCode::NotADatabase => codes::NOT_A_DATABASE,
             ErrorCode::DatabaseCorrupt => DATABASE_CORRUPT,
             ErrorCode::AuthorizationForStatementDenied | ErrorCode::ReadOnly => NOT_READ_ONLY,
             ErrorCode::CannotOpen | ErrorCode::PermissionDenied => codes::PERMISSION_DENIED,

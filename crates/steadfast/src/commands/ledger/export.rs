@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use steadfast_core::exit::Exit;
 use steadfast_core::ledger::{Entry, Filter, Ledger, LedgerError, Record};
-use steadfast_ledger::sqlite::SqliteLedger;
 
 use crate::ledger_file::{LedgerFile, complain, wait};
 use crate::moment;
@@ -50,7 +49,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Exit> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut after = 0;
     loop {
-        let page = wait("reading the ledger", page(&ledger, filter.clone(), after, args.bodies))?;
+        let page = wait("reading the ledger", page(&*ledger, filter.clone(), after, args.bodies))?;
         let Some((last, _)) = page.last() else { break };
         after = last.seq;
         for (entry, payload) in page {
@@ -66,7 +65,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Exit> {
 }
 
 async fn page(
-    ledger: &SqliteLedger,
+    ledger: &dyn Ledger,
     filter: Filter,
     after: u64,
     bodies: bool,

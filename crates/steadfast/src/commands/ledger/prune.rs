@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use serde_json::json;
 use steadfast_core::exit::Exit;
-use steadfast_core::ledger::Ledger;
 use steadfast_core::measure::{Bytes, Lapse};
 
 use super::{Format, print};

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 use steadfast_core::exit::Exit;
-use steadfast_core::ledger::Ledger;
 
 use super::{Format, print};
 use crate::ledger_file::{LedgerFile, wait};

@@ -10,7 +10,6 @@ use steadfast_core::exit::Exit;
 use steadfast_core::ledger::{Entry, Filter, Ledger, LedgerError, Record};
 use steadfast_core::measure::{Bytes, Lapse};
 use steadfast_core::verdict::Verdict;
-use steadfast_ledger::sqlite::SqliteLedger;
 
 use super::Format;
 use crate::finding_line::{cut, finding_line, one_line};
@@ -63,13 +62,13 @@ pub(super) fn run(args: &Args) -> Result<Exit, Exit> {
         if printer.print(&entries).is_err() || !args.follow {
             return Ok(Exit::Proceed);
         }
-        entries = wait("reading the ledger", next(&ledger, filter.clone(), after))?;
+        entries = wait("reading the ledger", next(&*ledger, filter.clone(), after))?;
         after = entries.last().map_or(after, |last| last.seq);
     }
 }
 
 /// What came after, a moment later.
-async fn next(ledger: &SqliteLedger, filter: Filter, after: u64) -> Result<Vec<Entry>, LedgerError> {
+async fn next(ledger: &dyn Ledger, filter: Filter, after: u64) -> Result<Vec<Entry>, LedgerError> {
     tokio::time::sleep(Duration::from_millis(500)).await;
     ledger.read(filter, after, 1000).await
 }

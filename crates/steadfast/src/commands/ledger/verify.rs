@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 use steadfast_core::exit::Exit;
-use steadfast_core::ledger::{Head, Ledger, Verification};
+use steadfast_core::ledger::{Head, Verification};
 
 use super::{Format, print};
 use crate::ledger_file::{LedgerFile, wait};
@@ -27,7 +27,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Exit> {
     let ledger = args.file.open_for_reading()?;
     let found = wait("verifying the ledger", ledger.verify(args.head))?;
     print(&match args.format {
-        Format::Human => human(&found, args.head, &ledger.path().display().to_string()),
+        Format::Human => human(&found, args.head, &args.file.place()?.to_string()),
         Format::Json => json!({
             "schema": "steadfast.ledger-verify/1",
             "intact": found.faults.is_empty(),
@@ -45,7 +45,7 @@ fn head(text: &str) -> Result<Head, String> {
     Head::parse(text).ok_or_else(|| "a head is SEQ:CHAIN as `ledger verify` prints it: a number, `:`, 64 digits".into())
 }
 
-fn human(found: &Verification, known: Option<Head>, file: &str) -> String {
+fn human(found: &Verification, known: Option<Head>, place: &str) -> String {
     let (records, payloads) = (found.head.seq, found.payloads);
     let mut text = String::new();
     match found.faults.len() {
@@ -58,12 +58,12 @@ fn human(found: &Verification, known: Option<Head>, file: &str) -> String {
             text.push_str(
                 "\nThat line is the head. Keep it on another machine: `--head` with it finds a\n\
                  tail that is cut later. This is corruption-evident, not tamper-proof: whoever\n\
-                 may write the file can also write another history.",
+                 may write to it can also write another history.",
             );
         }
         count => {
             let faults = if count == 1 { "1 fault".to_owned() } else { format!("{count} faults") };
-            let _ = writeln!(text, "NOT INTACT: {faults} in {file}\n");
+            let _ = writeln!(text, "NOT INTACT: {faults} in {place}\n");
             for fault in &found.faults {
                 let _ = writeln!(text, "  - {fault}");
             }
@@ -73,7 +73,7 @@ fn human(found: &Verification, known: Option<Head>, file: &str) -> String {
                 found.head
             );
             text.push_str(
-                "\nCopy the file before anything else; compare it with a backup or an export.\n\
+                "\nCopy it before anything else; compare it with a backup or an export.\n\
                  `steadfast ledger rebuild` mends what is derived, never a record. To go on\n\
                  with a new ledger, move this one away.",
             );

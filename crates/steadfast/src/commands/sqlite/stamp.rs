@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 use steadfast_core::exit::Exit;
-use steadfast_sqlite::{ProveError, Stamp, StampCheck, StampOutcome};
+use steadfast_sqlite::{ProveError, ProveErrorKind, Stamp, StampCheck, StampOutcome};
 
 use super::child::{Obstacle, Request, ask};
 use super::verify::{self, PassFlags};
@@ -145,10 +145,13 @@ fn to_text(args: &CheckArgs, checked: Result<StampCheck, ProveError>) -> String 
                     );
                     layout.field(2, "risk", &risk(&check));
                 }
-                StampOutcome::Changed { what } => {
+                StampOutcome::Changed { what, replaced } => {
                     let word = layout.styled(YELLOW, "changed since");
                     layout.line(&format!("{word}  {file}"));
                     layout.field(2, "what", &what.join(", "));
+                    if let Some(why) = replaced {
+                        layout.field(2, "replaced", why);
+                    }
                     layout.field(2, "proof", &format!("{age}; it says nothing about what was written since"));
                     layout.field(2, "do", &format!("steadfast sqlite stamp {file}"));
                 }
@@ -169,7 +172,12 @@ fn to_text(args: &CheckArgs, checked: Result<StampCheck, ProveError>) -> String 
             let word = layout.styled(YELLOW, "cannot tell");
             layout.line(&format!("{word}  {file}"));
             layout.field(2, "why", &error.to_string());
-            layout.field(2, "do", &format!("steadfast sqlite stamp {file}"));
+            // Nothing is wrong with a file that was never stamped; everything else has its own advice.
+            let advice = match error.kind {
+                ProveErrorKind::State => format!("steadfast sqlite stamp {file}"),
+                kind => kind.advice().to_owned(),
+            };
+            layout.field(2, "do", &advice);
         }
     }
     layout.finish()

@@ -223,8 +223,6 @@ fn summary(layout: &mut Layout, proof: &Proof) {
     }
     let tables = count(u64::from(proof.tables), "table", "tables");
     let indexes = count(u64::from(proof.indexes), "index", "indexes");
-    let rows: u64 =
-        proof.trees.iter().filter(|tree| !tree.is_index && tree.name != "sqlite_schema").map(|tree| tree.entries).sum();
     let size = u64::from(proof.pages) * u64::from(proof.page_size);
     let scope = proof.scope.as_ref().map_or_else(String::new, |table| format!("; only {table} was looked at"));
     layout.field(
@@ -232,7 +230,7 @@ fn summary(layout: &mut Layout, proof: &Proof) {
         "holds",
         &format!(
             "{tables}, {indexes}, {}; {} of {} bytes ({}){scope}",
-            count(rows, "row", "rows"),
+            count(proof.rows(), "row", "rows"),
             count(u64::from(proof.pages), "page", "pages"),
             grouped(u64::from(proof.page_size)),
             bytes(size)

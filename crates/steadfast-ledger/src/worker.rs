@@ -1,35 +1,38 @@
-//! Threads that own a connection: SQLite blocks, an async runtime must not.
+//! Threads that own a connection: SQLite blocks, which an async runtime must not, and a commit to Postgres must go on
+//! when whoever asked for it has gone.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
 use steadfast_core::ledger::LedgerError;
 use steadfast_core::world::Boxed;
 use tokio::sync::oneshot;
 
-type Job = Box<dyn FnOnce(Result<&mut Connection, LedgerError>) + Send>;
+type Job<C> = Box<dyn FnOnce(Result<&mut C, LedgerError>) + Send>;
 
 /// Opens a connection for a thread.
-pub(super) type Open = Box<dyn Fn() -> Result<Connection, LedgerError> + Send + Sync>;
+pub(crate) type Open<C> = Box<dyn Fn() -> Result<C, LedgerError> + Send + Sync>;
 
 /// Some threads that take jobs from one queue, each with its own connection.
-pub(super) struct Workers {
-    queue: Option<Sender<Job>>,
+pub(crate) struct Workers<C> {
+    queue: Option<Sender<Job<C>>>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Workers {
+impl<C: 'static> Workers<C> {
     /// One thread with a connection that is open already.
-    pub(super) fn owning(name: &str, mut connection: Connection) -> Result<Workers, LedgerError> {
-        let (queue, jobs) = channel::<Job>();
+    pub(crate) fn owning(name: &str, mut connection: C) -> Result<Workers<C>, LedgerError>
+    where
+        C: Send,
+    {
+        let (queue, jobs) = channel::<Job<C>>();
         let thread = spawn(name, move || jobs.iter().for_each(|job| job(Ok(&mut connection))))?;
         Ok(Workers { queue: Some(queue), threads: vec![thread] })
     }
 
     /// So many threads that open their connection when the first job comes.
-    pub(super) fn opening(name: &str, count: usize, open: Open) -> Result<Workers, LedgerError> {
+    pub(crate) fn opening(name: &str, count: usize, open: Open<C>) -> Result<Workers<C>, LedgerError> {
         let (queue, jobs) = channel();
         let jobs = Arc::new(Mutex::new(jobs));
         let open = Arc::new(open);
@@ -41,13 +44,26 @@ impl Workers {
         Ok(Workers { queue: Some(queue), threads })
     }
 
-    /// Does this on one of the threads. It is done even if the future is dropped.
-    pub(super) fn ask<T: Send + 'static>(
+    /// Does this on one of the threads, and waits for it here.
+    pub(crate) fn wait_for<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Connection) -> Result<T, LedgerError> + Send + 'static,
+        job: impl FnOnce(&mut C) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let (answer, answered) = channel();
+        let job: Job<C> = Box::new(move |connection| {
+            let _ = answer.send(connection.and_then(job));
+        });
+        let _ = self.queue.as_ref().map(|queue| queue.send(job));
+        answered.recv().unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Does this on one of the threads. It is done even if the future is dropped.
+    pub(crate) fn ask<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut C) -> Result<T, LedgerError> + Send + 'static,
     ) -> Boxed<'static, Result<T, LedgerError>> {
         let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
+        let job: Job<C> = Box::new(move |connection| {
             // Whoever asked may be gone; then nobody needs the answer.
             let _ = answer.send(connection.and_then(job));
         });
@@ -57,7 +73,7 @@ impl Workers {
     }
 }
 
-impl Drop for Workers {
+impl<C> Drop for Workers<C> {
     /// Waits for the jobs that were asked, so that the last connection leaves one tidy file behind.
     fn drop(&mut self) {
         self.queue = None;
@@ -67,8 +83,8 @@ impl Drop for Workers {
     }
 }
 
-fn serve(jobs: &Mutex<Receiver<Job>>, open: &Open) {
-    let mut opened: Option<Connection> = None;
+fn serve<C>(jobs: &Mutex<Receiver<Job<C>>>, open: &Open<C>) {
+    let mut opened: Option<C> = None;
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
