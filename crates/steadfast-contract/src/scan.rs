@@ -7,7 +7,7 @@
     target_arch = "x86_64",
     expect(
         unsafe_code,
-        reason = "vector loads; measured in docs/benchmarks.md, compared with `portable` by the tests and the fuzz target"
+        reason = "vector loads; measured in docs/benchmarks.md, compared with `portable` by the tests"
     )
 )]
 

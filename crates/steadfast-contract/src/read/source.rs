@@ -7,6 +7,8 @@ use std::sync::atomic::Ordering;
 
 use crate::read::{Fault, Form, Input, Progress};
 
+/// Bytes of room made at once for what is read; a record may be allowed to be larger than the memory.
+const ROOM: usize = 16 << 20;
 /// Bytes looked at to tell what an input is.
 const PEEK: usize = 64 << 10;
 
@@ -151,11 +153,16 @@ impl Source {
         match &mut self.reader {
             Reader::File(file) => {
                 // Room that one long record needed is not filled with the next thousand short ones.
-                if into.capacity() - into.len() > 2 * count {
-                    into.shrink_to(into.len() + count);
+                if into.capacity() - into.len() > count.saturating_mul(2) {
+                    into.shrink_to(into.len().saturating_add(count));
                 }
                 while into.len() - before < count {
-                    into.reserve_exact(count - (into.len() - before));
+                    let missing = count - (into.len() - before);
+                    if missing <= ROOM {
+                        into.reserve_exact(missing);
+                    } else {
+                        into.reserve(ROOM);
+                    }
                     match rustix::io::read(&*file, rustix::buffer::spare_capacity(into)) {
                         Ok(0) => break,
                         Ok(more) => _ = self.progress.read.fetch_add(more as u64, Ordering::Relaxed),
