@@ -7,6 +7,7 @@ mod demo;
 mod docs;
 pub(crate) mod explain;
 mod history;
+mod import;
 mod init;
 mod ledger;
 pub(crate) mod look;
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Config(config::Args),
     /// Writes a commented steadfast.toml from a site and the SQLite files that are there; it verifies and proves
     Init(init::Args),
+    /// Makes a steadfast.toml of the configuration of Gatus, Uptime Kuma or blackbox_exporter, or of curl lines
+    Import(import::Args),
     /// Breaks a small real shop for real, five times, and shows who notices
     Demo(demo::Args),
     /// Looks at the checks of a gate, judges them and decides: 0 proceed, 1 hold, 3 cannot tell
@@ -67,6 +70,7 @@ impl Command {
         match self {
             Command::Config(args) => config::run(args),
             Command::Init(args) => init::run(args),
+            Command::Import(args) => import::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Prove(args) => prove::run(args),

@@ -25,6 +25,9 @@ use crate::render::text::{BOLD, DIM, GREEN, Layout, counted, listed, plain};
 use crate::session::{Refused, WorldFlags, refuse};
 use draft::Draft;
 
+pub(crate) use draft::slug;
+pub(crate) use site::looks_secret;
+
 /// What to describe.
 pub(crate) struct Order {
     /// A page of the site.

@@ -4,6 +4,7 @@ mod commands;
 mod completion;
 mod demo;
 mod finding_line;
+mod import;
 mod init;
 mod ledger_file;
 mod ledger_place;

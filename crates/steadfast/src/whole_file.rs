@@ -12,6 +12,15 @@ pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a file in one step, and only if there is none.
+pub(crate) fn create(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = beside(path)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map_err(|refused| refused.error)?;
+    Ok(())
+}
+
 /// Whether the file could be replaced, without touching it.
 pub(crate) fn could_replace(path: &Path) -> io::Result<()> {
     if path.is_dir() {
@@ -45,5 +54,15 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         assert!(could_replace(folder.path()).is_err());
         assert!(could_replace(&folder.path().join("no/such/folder")).is_err());
+    }
+
+    #[test]
+    fn a_file_that_came_meanwhile_is_not_overwritten_and_nothing_is_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("steadfast.toml");
+        std::fs::write(&file, "mine").unwrap();
+        assert_eq!(create(&file, "ours").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

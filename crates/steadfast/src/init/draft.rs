@@ -137,7 +137,7 @@ fn comment(text: &str) -> String {
 }
 
 /// Lower-case letters, digits and `-`.
-pub(super) fn slug(text: &str) -> String {
+pub(crate) fn slug(text: &str) -> String {
     let lower = text.to_lowercase();
     let parts: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
     let mut slug = parts.join("-");

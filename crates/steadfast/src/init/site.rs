@@ -247,7 +247,7 @@ fn proposed(mut pages: Vec<Page>, site: &Url, draft: &mut Draft, live: &mut Live
 }
 
 /// Whether a value, or what is below it, looks like something that must not be written down.
-pub(super) fn looks_secret(name: &str, value: &Value) -> bool {
+pub(crate) fn looks_secret(name: &str, value: &Value) -> bool {
     match value {
         Value::Object(map) => map.iter().any(|(name, value)| looks_secret(name, value)),
         Value::Array(items) => items.iter().any(|item| looks_secret(name, item)),

@@ -1,7 +1,7 @@
 //! Where the file goes. It is there whole or not at all, and never in the place of another.
 
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use steadfast_checks::kinds::KINDS;
@@ -30,7 +30,7 @@ pub(super) fn place(folder: &Path) -> Result<PathBuf, Refused> {
 
 /// Writes the file, and the schema that its first line names. A schema that cannot be written is a warning.
 pub(super) fn write(file: &Path, draft: &Draft) -> Result<Option<String>, Refused> {
-    match create(file, &draft.toml()) {
+    match whole_file::create(file, &draft.toml()) {
         Ok(()) => {}
         Err(why) if why.kind() == io::ErrorKind::AlreadyExists => return Err(there_already(file)),
         Err(why) => return Err(refuse(format!("{} cannot be written: {why}", file.display()))),
@@ -49,17 +49,6 @@ fn there_already(file: &Path) -> Refused {
     ))
 }
 
-/// Makes the file in one step, and only if there is none.
-fn create(file: &Path, text: &str) -> io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let mode = std::fs::Permissions::from_mode(0o644);
-    let mut beside = tempfile::Builder::new().prefix(".steadfast-").permissions(mode).tempfile_in(folder)?;
-    beside.write_all(text.as_bytes())?;
-    beside.as_file().sync_all()?;
-    beside.persist_noclobber(file).map_err(|refused| refused.error)?;
-    Ok(())
-}
-
 /// `.steadfast`, as the ledger makes it: for this user alone, and not for git.
 fn folder_of_state(schema: &Path) -> io::Result<()> {
     let folder = schema.parent().unwrap_or(Path::new("."));
@@ -70,19 +59,4 @@ fn folder_of_state(schema: &Path) -> io::Result<()> {
     }
     let ignore = folder.join(".gitignore");
     if ignore.exists() { Ok(()) } else { std::fs::write(ignore, "*\n") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_that_came_meanwhile_is_not_overwritten_and_nothing_is_left_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join(NAME);
-        std::fs::write(&file, "mine").unwrap();
-        assert_eq!(create(&file, "ours").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
 }

@@ -1,0 +1,362 @@
+//! Lines of curl, as a script or a browser's tools have them.
+
+use serde_json::json;
+use steadfast_core::measure::Lapse;
+
+use super::carried::{Carried, Check};
+use super::document::Trouble;
+use super::http_look::{self, Template};
+use super::shell_words::{Line, split};
+use super::{Format, Source};
+
+/// The format `curl`.
+pub(crate) struct Curl;
+
+/// Options with a value, in both forms, that change nothing of what is asked or expected.
+const SILENT_WITH_VALUE: [&str; 13] = [
+    "-o",
+    "--output",
+    "-w",
+    "--write-out",
+    "-D",
+    "--dump-header",
+    "-c",
+    "--cookie-jar",
+    "--stderr",
+    "--trace",
+    "--trace-ascii",
+    "--retry-delay",
+    "--retry-max-time",
+];
+/// The same without a value.
+const SILENT: [&str; 26] = [
+    "-s",
+    "--silent",
+    "-S",
+    "--show-error",
+    "-f",
+    "--fail",
+    "--fail-with-body",
+    "-v",
+    "--verbose",
+    "-i",
+    "--include",
+    "-O",
+    "--remote-name",
+    "-N",
+    "--no-buffer",
+    "-#",
+    "--progress-bar",
+    "--no-progress-meter",
+    "-g",
+    "--globoff",
+    "--compressed",
+    "-J",
+    "--remote-header-name",
+    "--tlsv1.2",
+    "--tlsv1.3",
+    "--retry-connrefused",
+];
+
+impl Format for Curl {
+    fn name(&self) -> &'static str {
+        "curl"
+    }
+
+    fn title(&self) -> &'static str {
+        "curl"
+    }
+
+    fn carry(&self, source: &Source<'_>, into: &mut Carried) -> Result<(), Vec<Trouble>> {
+        let lines = split(source.text()?).map_err(|trouble| vec![trouble])?;
+        let mut troubles = Vec::new();
+        let mut found = 0;
+        for line in &lines {
+            let program = |word: &String| word == "curl" || word.ends_with("/curl");
+            // `X=1 curl`, `time curl`, `if curl`: what stands before it is not the request.
+            let Some(at) = line.words.iter().position(program) else {
+                continue;
+            };
+            found += 1;
+            one(line, &line.words[at + 1..], into, &mut troubles);
+        }
+        if found == 0 {
+            let at = lines.first().map_or(super::document::At { line: 1, column: 1 }, |line| line.at);
+            troubles.push(Trouble { at, what: "there is no command `curl` in it".to_owned() });
+        }
+        if troubles.is_empty() { Ok(()) } else { Err(troubles) }
+    }
+
+    #[cfg(test)]
+    fn exemplars(&self) -> Vec<&'static str> {
+        vec![include_str!("curl/everything.sh")]
+    }
+}
+
+/// What the options of one command ask for.
+#[derive(Default)]
+struct Asked {
+    method: Option<String>,
+    urls: Vec<String>,
+    headers: Vec<(String, String)>,
+    data: Vec<String>,
+    json: bool,
+    query: bool,
+    head: bool,
+    user: Option<String>,
+    bearer: Option<String>,
+    redirects: Option<u64>,
+    timeout: Option<String>,
+    connect_to: Vec<String>,
+    roots: Option<String>,
+    version: Option<&'static str>,
+    retry: Option<u64>,
+    left: Vec<(String, String)>,
+}
+
+fn one(line: &Line, words: &[String], into: &mut Carried, troubles: &mut Vec<Trouble>) {
+    let mut asked = Asked::default();
+    if let Err(what) = options(words, &mut asked) {
+        troubles.push(Trouble { at: line.at, what });
+        return;
+    }
+    if asked.urls.is_empty() {
+        troubles.push(Trouble { at: line.at, what: "a curl command without an address".to_owned() });
+        return;
+    }
+    for written in &asked.urls {
+        let written = if written.contains("://") || written.starts_with("${") {
+            written.clone()
+        } else {
+            // As curl guesses.
+            format!("http://{written}")
+        };
+        carry(line, &written, &asked, into);
+    }
+}
+
+/// Reads the options: `--name value`, `--name=value` is curl's own no, `-nvalue`, `-abc`.
+fn options(words: &[String], asked: &mut Asked) -> Result<(), String> {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if let Some(long) = word.strip_prefix("--").filter(|long| !long.is_empty()) {
+            option(&format!("--{long}"), || words.next().cloned(), asked)?;
+        } else if word.len() > 1 && word.starts_with('-') {
+            let mut rest = &word[1..];
+            while let Some(c) = rest.chars().next() {
+                rest = &rest[c.len_utf8()..];
+                let mut attached = false;
+                let value = || {
+                    if rest.is_empty() {
+                        words.next().cloned()
+                    } else {
+                        attached = true;
+                        Some(rest.to_owned())
+                    }
+                };
+                option(&format!("-{c}"), value, asked)?;
+                if attached {
+                    break;
+                }
+            }
+        } else {
+            asked.urls.push(word.clone());
+        }
+    }
+    Ok(())
+}
+
+fn option(name: &str, value: impl FnOnce() -> Option<String>, asked: &mut Asked) -> Result<(), String> {
+    let need = |value: Option<String>| value.ok_or_else(|| format!("`{name}` without a value"));
+    let plain = |text: String| Template::expanding(&text).shown();
+    match name {
+        "-X" | "--request" => asked.method = Some(plain(need(value())?)),
+        "-I" | "--head" => asked.head = true,
+        "-G" | "--get" => asked.query = true,
+        "--url" => asked.urls.push(need(value())?),
+        "-H" | "--header" => {
+            let header = need(value())?;
+            match header.split_once(':') {
+                Some((name, text)) if !text.trim().is_empty() => {
+                    asked.headers.push((name.trim().to_owned(), text.trim().to_owned()));
+                }
+                Some((name, _)) => asked.left.push((format!("-H {name}:"), "no header is taken away".to_owned())),
+                None => match header.strip_suffix(';') {
+                    Some(name) => asked.headers.push((name.to_owned(), String::new())),
+                    None => asked.left.push(("-H".to_owned(), "it is no header: `name: value`".to_owned())),
+                },
+            }
+        }
+        "-A" | "--user-agent" => asked.headers.push(("user-agent".to_owned(), need(value())?)),
+        "-e" | "--referer" => asked.headers.push(("referer".to_owned(), need(value())?)),
+        "-b" | "--cookie" => {
+            let cookie = need(value())?;
+            if cookie.contains('=') {
+                asked.headers.push(("cookie".to_owned(), cookie));
+            } else {
+                asked.left.push(("--cookie".to_owned(), "no file of cookies is read".to_owned()));
+            }
+        }
+        "-d" | "--data" | "--data-ascii" | "--data-raw" | "--data-binary" => {
+            let data = need(value())?;
+            if data.starts_with('@') && name != "--data-raw" {
+                asked.left.push((format!("{name} @file"), "the body stands in the file of checks: `body`".to_owned()));
+            } else {
+                asked.data.push(data);
+            }
+        }
+        "--data-urlencode" => {
+            let data = need(value())?;
+            let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+            asked.data.push(match data.split_once('=') {
+                Some(("", text)) => encoded(text),
+                Some((name, text)) => format!("{name}={}", encoded(text)),
+                None => encoded(&data),
+            });
+        }
+        "--json" => {
+            asked.json = true;
+            asked.data.push(need(value())?);
+        }
+        "-F" | "--form" | "--form-string" => {
+            let _ = need(value())?;
+            asked.left.push((name.to_owned(), "no multipart form is sent; `form` sends an urlencoded one".to_owned()));
+        }
+        "-u" | "--user" => asked.user = Some(need(value())?),
+        "--oauth2-bearer" => asked.bearer = Some(need(value())?),
+        "-L" | "--location" | "--location-trusted" => asked.redirects = asked.redirects.or(Some(50)),
+        "--max-redirs" => {
+            let most = need(value())?;
+            asked.redirects = Some(most.parse::<u64>().map_err(|_| format!("`--max-redirs {most}` is no number"))?);
+        }
+        "-m" | "--max-time" => {
+            let seconds = need(value())?;
+            let bound = seconds.parse::<f64>().ok().filter(|bound| *bound > 0.0 && *bound < 1e6);
+            let bound = bound.ok_or_else(|| format!("`--max-time {seconds}` is no number of seconds"))?;
+            asked.timeout = Some(Lapse(std::time::Duration::from_millis((bound * 1000.0) as u64)).to_string());
+        }
+        "--connect-timeout" => drop(need(value())?),
+        "--connect-to" => asked.connect_to.push(need(value())?),
+        "--resolve" => {
+            let rule = need(value())?;
+            // HOST:PORT:ADDRESS[,ADDRESS]; the first address is asked first.
+            let parts: Vec<&str> = rule.trim_start_matches('+').splitn(3, ':').collect();
+            match parts.as_slice() {
+                [host, port, addresses] => {
+                    let first = addresses.split(',').next().unwrap_or_default();
+                    let bracketed = first.contains(':') && !first.starts_with('[');
+                    let first = if bracketed { format!("[{first}]") } else { first.to_owned() };
+                    asked.connect_to.push(format!("{host}:{port}:{first}:{port}"));
+                }
+                _ => return Err(format!("`--resolve {rule}` is not HOST:PORT:ADDRESS")),
+            }
+        }
+        "--cacert" => asked.roots = Some(need(value())?),
+        "--http1.1" => asked.version = Some("1.1"),
+        "--http2" | "--http2-prior-knowledge" => asked.version = Some("2"),
+        "--retry" => asked.retry = need(value())?.parse().ok(),
+        "-k" | "--insecure" => asked.left.push((
+            name.to_owned(),
+            "certificates are always verified here; name the one to trust in `roots`".to_owned(),
+        )),
+        "-x" | "--proxy" => {
+            let _ = need(value())?;
+            asked.left.push((name.to_owned(), "no proxy is used".to_owned()));
+        }
+        "-E" | "--cert" | "--key" => {
+            let _ = need(value())?;
+            asked.left.push((name.to_owned(), "no client certificate is shown".to_owned()));
+        }
+        "-T" | "--upload-file" => {
+            let _ = need(value())?;
+            asked.left.push((name.to_owned(), "the body stands in the file of checks: `body`".to_owned()));
+        }
+        name if SILENT_WITH_VALUE.contains(&name) => drop(need(value())?),
+        name if SILENT.contains(&name) => {}
+        name => {
+            return Err(format!("`{name}` is an option of curl that import does not know, so what follows is unclear"));
+        }
+    }
+    Ok(())
+}
+
+fn carry(line: &Line, written: &str, asked: &Asked, into: &mut Carried) {
+    let place = line.at.line;
+    let has_body = !asked.data.is_empty() && !asked.query;
+    let method = match &asked.method {
+        Some(method) => method.clone(),
+        None if asked.head => "HEAD".to_owned(),
+        None if has_body => "POST".to_owned(),
+        None => "GET".to_owned(),
+    };
+    let shown = name_of(written);
+    let id = into.free_id(if method == "GET" { shown.clone() } else { format!("{method} {shown}") }.as_str());
+    let mut check = Check::new(id.clone(), place, "http", format!("{method} {shown}"));
+    check.comments.clone_from(&line.comments);
+    let address = if asked.query && !asked.data.is_empty() {
+        let mark = if written.contains('?') { "&" } else { "?" };
+        format!("{written}{mark}{}", asked.data.join("&"))
+    } else {
+        written.to_owned()
+    };
+    http_look::request(into, &mut check, &method, &Template::expanding(&address));
+    let given = |name: &str| asked.headers.iter().any(|(header, _)| header.eq_ignore_ascii_case(name));
+    for (header, value) in &asked.headers {
+        http_look::header(into, &mut check, header, &Template::expanding(value));
+    }
+    if has_body {
+        let body = asked.data.join(if asked.json { "" } else { "&" });
+        http_look::body(into, &mut check, &Template::expanding(&body));
+        let media = if asked.json { "application/json" } else { "application/x-www-form-urlencoded" };
+        if !given("content-type") {
+            http_look::header(into, &mut check, "content-type", &Template::literal(media));
+        }
+        if asked.json && !given("accept") {
+            http_look::header(into, &mut check, "accept", &Template::literal("application/json"));
+        }
+    }
+    if let Some(user) = &asked.user {
+        let (user, password) = user.split_once(':').unwrap_or((user, ""));
+        http_look::basic(into, &mut check, &Template::expanding(user), &Template::expanding(password));
+    }
+    if let Some(token) = &asked.bearer {
+        http_look::header(into, &mut check, "authorization", &Template::expanding(&format!("Bearer {token}")));
+    }
+    if let Some(redirects) = asked.redirects {
+        check.look("redirects", redirects);
+    }
+    if !asked.connect_to.is_empty() {
+        check.look("connect_to", json!(asked.connect_to));
+    }
+    if let Some(roots) = &asked.roots {
+        check.look("roots", roots.clone());
+    }
+    if let Some(version) = asked.version {
+        check.look("version", version);
+    }
+    check.timeout.clone_from(&asked.timeout);
+    if let Some(retries) = asked.retry {
+        check.retry = Some(json!({ "attempts": retries.min(4) + 1 }));
+    }
+    check.expect("status", 200);
+    for (what, why) in &asked.left {
+        into.leave(place, id.clone(), format!("`{what}`: {why}"));
+    }
+    let text = format!(
+        "curl says nothing of what the answer is to be: the status 200 is a guess, and an error page with it passes. \
+         `steadfast look {id}` proposes what to expect"
+    );
+    into.warn(place, id, text);
+    into.checks.push(check);
+}
+
+/// The host and path, for names: what may be secret in an address is not in them.
+fn name_of(address: &str) -> String {
+    let bare = address.split(['?', '#']).next().unwrap_or_default();
+    let bare = bare.split_once("://").map_or(bare, |(_, rest)| rest);
+    let bare = bare.split_once('/').map_or_else(
+        || bare.rsplit_once('@').map_or(bare, |(_, host)| host).to_owned(),
+        |(host, path)| format!("{}/{path}", host.rsplit_once('@').map_or(host, |(_, host)| host)),
+    );
+    bare.trim_end_matches('/').replace(['{', '}', '$'], "")
+}

@@ -1,0 +1,20 @@
+#!/bin/sh
+# The smoke test of the shop.
+set -eu
+
+# The front page answers.
+curl -fsS https://shop.example/ >/dev/null || exit 1
+
+curl -s -o /dev/null -w '%{http_code}' --max-time 5 -L 'https://shop.example/d/7d0bd618?x=1&y=2'
+curl -sS -H "Authorization: Bearer $CANARY_TOKEN" -H 'Accept: application/json' https://shop.example/api/queue | jq .
+curl -u canary:hunter2-user -k "https://${HOST}/admin"
+curl 'https://shop.example/login' \
+  -X 'POST' \
+  -H 'content-type: application/x-www-form-urlencoded' \
+  -H 'cookie: sid=hunter2-cookie' \
+  --data-raw $'user=canary&password=hunter2\'form' \
+  --compressed
+curl --json '{"probe": true}' http://127.0.0.1:8080/api/probe
+curl -G --data-urlencode 'q=lantern & light' --resolve shop.example:443:127.0.0.1 https://shop.example/search
+curl --connect-to ::127.0.0.1:8443 --cacert ca.pem --http2 -I https://shop.example/
+curl -x http://proxy.example:3128 -F file=@picture.png --retry 2 shop.example:8080/upload
