@@ -3,51 +3,13 @@
 //! means nothing on a machine that others use. Each line is the best of three.
 
 mod loops;
+mod measure;
 mod peers;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use serde_json::Value;
-
-/// What one process used.
-#[derive(Debug, Clone, Copy)]
-pub struct Used {
-    /// User and system, in seconds.
-    pub cpu: f64,
-    /// Of that in the system: mostly copying from the page cache.
-    pub system: f64,
-    /// MiB.
-    pub peak: f64,
-}
-
-/// Runs a program under `getrusage`; the answer is what it used, or why not.
-pub fn measure(program: &[String]) -> Result<Used, String> {
-    let done = Command::new("python3")
-        .args(["-c", include_str!("../peers/measure.py")])
-        .args(program)
-        .output()
-        .map_err(|why| format!("python3: {why}"))?;
-    let last = String::from_utf8_lossy(&done.stderr).lines().last().unwrap_or_default().to_owned();
-    let used: Value = serde_json::from_str(&last).map_err(|_| format!("{program:?}: {last}"))?;
-    let number = |name: &str| used[name].as_f64().unwrap_or(f64::NAN);
-    if used["code"].as_i64() != Some(0) {
-        return Err(format!("{program:?} ended with {}: {}", used["code"], String::from_utf8_lossy(&done.stderr)));
-    }
-    Ok(Used { cpu: number("cpu"), system: number("system"), peak: number("peak") })
-}
-
-/// The best of three.
-pub fn best(program: &[String], rounds: usize) -> Result<Used, String> {
-    let mut best: Option<Used> = None;
-    for _ in 0..rounds {
-        let used = measure(program)?;
-        if best.is_none_or(|best| used.cpu < best.cpu) {
-            best = Some(used);
-        }
-    }
-    best.ok_or_else(|| "no round".to_owned())
-}
+use crate::measure::{Used, best, measure};
 
 /// One line of the table.
 #[derive(Debug)]
@@ -61,6 +23,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == "--child") {
         return loops::child(&arguments[1..]);
+    }
+    if arguments.first().is_some_and(|first| first == "--measure") {
+        return measure::child(&arguments[1..]);
     }
     let value = |name: &str| arguments.iter().position(|there| there == name).and_then(|at| arguments.get(at + 1));
     let bytes: u64 = value("--bytes").and_then(|text| text.parse().ok()).unwrap_or(500_000_000);
@@ -129,7 +94,7 @@ fn table(folder: &Path, bytes: u64, only: &[String]) -> Result<(), String> {
     add("steadfast, two releases (--previous)", &after, 3, &|| {
         Ok(child("previous", &after, &["1", &data.display().to_string()]))
     });
-    add("steadfast, start-up (one record)", &one, 5, &|| Ok(child("steadfast", &one, &["1"])));
+    add("steadfast, start-up (one record)", &one, 20, &|| Ok(child("steadfast", &one, &["1"])));
     add("lines counted (memchr), the floor of reading", &data, 3, &|| Ok(child("lines", &data, &[])));
     let peers = peers::Peers::new(folder);
     add("ajv 8.20.0 (node)", &data, 2, &|| peers.ajv(&schema, &data));

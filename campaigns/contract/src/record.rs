@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::random::Random;
-use crate::schema::{NAMES, scalar};
+use crate::schema::{LONG_PATTERNS, NAMES, scalar};
 
 /// A value that the schema is likely to accept.
 pub fn likely(random: &mut Random, root: &Value, schema: &Value, depth: usize) -> Value {
@@ -91,7 +91,19 @@ fn text(random: &mut Random, pattern: Option<&str>, min: Option<usize>, max: Opt
     match pattern {
         Some("^[0-9a-f]{8}$") => hex(random, 8).into(),
         Some("^[0-9a-f]{32}$") => hex(random, 32).into(),
-        Some("^Q[0-9]+$") => format!("Q{}", random.below(1000)).into(),
+        Some("^Q[0-9]+$") => {
+            // Now and then far longer than any such name: a wrong byte is to be seen wherever it stands.
+            let most = if random.one_in(4) { 100 } else { 3 };
+            let length = 1 + random.below(most);
+            let digits: String = (0..length).map(|_| char::from(*random.pick(b"0123456789"))).collect();
+            wrong_somewhere(random, format!("Q{digits}")).into()
+        }
+        Some(pattern) if LONG_PATTERNS.contains(&pattern) => {
+            let anywhere = random.below(100);
+            let length = *random.pick(&[anywhere, 31, 32, 33, 64, 65]);
+            let letters: String = (0..length).map(|_| char::from(*random.pick(b"ab"))).collect();
+            wrong_somewhere(random, letters).into()
+        }
         Some("^https?://") => format!("https://example.org/{}", random.below(1000)).into(),
         Some(pattern) if pattern.contains("T[0-9]{2}") => {
             format!("2026-0{}-1{}T0{}:30:00Z", 1 + random.below(9), random.below(9), random.below(9)).into()
@@ -103,6 +115,16 @@ fn text(random: &mut Random, pattern: Option<&str>, min: Option<usize>, max: Opt
             (0..length).map(|_| *random.pick(&letters)).collect::<String>().into()
         }
     }
+}
+
+/// One time in eight with one byte that no long pattern allows, at any offset.
+fn wrong_somewhere(random: &mut Random, mut text: String) -> String {
+    if !text.is_empty() && random.one_in(8) {
+        let at = random.below(text.len());
+        let wrong: &&str = random.pick(&["c", "!", "/", ":"]);
+        text.replace_range(at..=at, wrong);
+    }
+    text
 }
 
 fn anything(random: &mut Random, depth: usize) -> Value {

@@ -7,6 +7,17 @@ use crate::random::Random;
 /// Names that schemas and records share, so that they meet.
 pub const NAMES: &[&str] = &["a", "b", "ab", "name", "age", "é", "x-y", "a\"b", "list"];
 const PATTERNS: &[&str] = &["^a", "b$", "^[a-z]+$", "^a*b?$", "é", "^\\d{1,3}$", "^(?=a)", "^[^a]"];
+/// Patterns that have strings longer than a vector or two, open and closed at the end.
+pub const LONG_PATTERNS: &[&str] = &[
+    "^[ab]+$",
+    "^a[ab]*$",
+    "^[ab]{31}[ab]*$",
+    "^[ab]{32}$",
+    "^[ab]{32}[ab]*$",
+    "^[ab]{33}",
+    "^[ab]{1,64}$",
+    "^[ab]{65,}$",
+];
 
 /// A schema by the rules of draft 7 or of 2020-12.
 pub fn schema(random: &mut Random) -> Value {
@@ -55,7 +66,10 @@ fn keyword(random: &mut Random, depth: usize, seven: bool, members: &mut Map<Str
         }
         3 => put("minLength", random.below(4).into()),
         4 => put("maxLength", random.below(6).into()),
-        5 => put("pattern", (*random.pick(PATTERNS)).into()),
+        5 => {
+            let patterns = if random.one_in(2) { LONG_PATTERNS } else { PATTERNS };
+            put("pattern", (*random.pick(patterns)).into());
+        }
         6 => put("minimum", number(random)),
         7 => put("maximum", number(random)),
         8 => put("exclusiveMinimum", number(random)),

@@ -15,6 +15,7 @@ use crate::keyed::{Collector, Gathered, Keyed};
 use crate::quarantine::{Quarantine, Whole};
 use crate::read::{self, Block, Blocks, Fault, Input, Progress, Reading, Sort};
 use crate::regression::{self, Earlier, Regression, Rules};
+use crate::scan::Marks;
 use crate::states::State;
 use crate::tally::Tally;
 
@@ -335,7 +336,15 @@ impl File<'_> {
     }
 
     fn hand(&self, collector: Collector) -> Hand<'_, '_> {
-        Hand { file: self, desk: self.judge.desk(), collector, key: Vec::new(), word: Vec::new(), failed: None }
+        Hand {
+            file: self,
+            desk: self.judge.desk(),
+            marks: Marks::default(),
+            collector,
+            key: Vec::new(),
+            word: Vec::new(),
+            failed: None,
+        }
     }
 }
 
@@ -343,6 +352,7 @@ impl File<'_> {
 struct Hand<'f, 'j> {
     file: &'f File<'j>,
     desk: Desk,
+    marks: Marks,
     collector: Collector,
     key: Vec<u8>,
     word: Vec<u8>,
@@ -382,9 +392,7 @@ impl Hand<'_, '_> {
                             self.bad(vec![Breach::of_text(keyword, fault, &seen)], None, raw, place, &mut outcome);
                         }
                         None => {
-                            let valid_text = simdutf8::basic::from_utf8(record).is_ok();
-                            let behind = self.file.judge.fast(&mut self.desk, record, 0, false, valid_text);
-                            let fast = behind.is_some();
+                            let fast = self.file.judge.alone(&mut self.desk, &mut self.marks, record);
                             self.record(record, raw, place, fast, block.last, &mut outcome);
                         }
                     }
@@ -397,15 +405,17 @@ impl Hand<'_, '_> {
 
     /// The answer: line ends in the block.
     fn lines(&mut self, block: &Block, outcome: &mut Outcome) -> u64 {
+        let judge = self.file.judge;
         let text = &block.bytes[..];
-        let valid_text = simdutf8::basic::from_utf8(text).is_ok();
+        let mut marks = std::mem::take(&mut self.marks);
+        let marked = judge.mark(&mut marks, text);
         let mut at = 0;
         let mut line = 0;
         while at < text.len() {
             let place =
                 Place { file: self.file.number, stretch: block.stretch, line, offset: block.offset + at as u64 };
             line += 1;
-            if let Some(end) = self.file.judge.fast(&mut self.desk, text, at, true, valid_text) {
+            if let Some(end) = marked.and_then(|marked| judge.fast(&mut self.desk, marked, at, true)) {
                 self.record(&text[at..end], &text[at..end], place, true, false, outcome);
                 at = end + 1;
                 continue;
@@ -413,9 +423,8 @@ impl Hand<'_, '_> {
             let end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |found| at + found);
             let record = &text[at..end];
             let unfinished = end == text.len() && block.last;
-            let fast = !valid_text
-                && simdutf8::basic::from_utf8(record).is_ok()
-                && self.file.judge.fast(&mut self.desk, record, 0, false, true).is_some();
+            // Bytes that are not UTF-8 are one line's fault: the others are walked one by one.
+            let fast = marked.is_none() && judge.alone(&mut self.desk, &mut self.marks, record);
             at = end + 1;
             if record.trim_ascii().is_empty() {
                 outcome.tally.blank += 1;
@@ -423,6 +432,7 @@ impl Hand<'_, '_> {
             }
             self.record(record, record, place, fast, unfinished, outcome);
         }
+        self.marks = marks;
         line - u64::from(!text.is_empty() && !text.ends_with(b"\n"))
     }
 

@@ -11,6 +11,7 @@ use crate::official;
 use crate::plan::bug::Sound;
 use crate::plan::walk::Scratch;
 use crate::plan::{Answer, Plan};
+use crate::scan::{Marked, Marks};
 use crate::states::{Facts, Path, Trie};
 use crate::strict;
 
@@ -113,16 +114,15 @@ impl<'a> Judge<'a> {
     /// The verdict on one record.
     pub fn verdict(&self, record: &[u8]) -> Verdict {
         let mut desk = self.desk();
-        let valid_text = simdutf8::basic::from_utf8(record).is_ok();
-        match self.fast(&mut desk, record, 0, false, valid_text) {
-            Some(_) => Verdict::Good,
-            None => self.slow(&mut desk, record).verdict,
+        match self.alone(&mut desk, &mut Marks::default(), record) {
+            true => Verdict::Good,
+            false => self.slow(&mut desk, record).verdict,
         }
     }
 
     /// Whether the plan and the masks alone call the record good: for the campaign.
     pub fn accepts_alone(&self, record: &[u8]) -> bool {
-        simdutf8::basic::from_utf8(record).is_ok() && self.fast(&mut self.desk(), record, 0, false, true).is_some()
+        self.alone(&mut self.desk(), &mut Marks::default(), record)
     }
 
     pub(crate) fn desk(&self) -> Desk {
@@ -133,25 +133,27 @@ impl<'a> Judge<'a> {
         &self.contract.plan
     }
 
-    /// Where a good record ends; `None`: the slow path is to judge it. `text` must be UTF-8 if `valid_text` says so.
+    /// Where a good record ends; `None`: the slow path is to judge it.
     #[inline]
-    pub(crate) fn fast(
-        &self,
-        desk: &mut Desk,
-        text: &[u8],
-        from: usize,
-        lines: bool,
-        valid_text: bool,
-    ) -> Option<usize> {
+    pub(crate) fn fast(&self, desk: &mut Desk, marked: Marked<'_>, from: usize, lines: bool) -> Option<usize> {
         desk.facts.clear();
         desk.base = from;
-        if !valid_text {
-            return None;
-        }
-        match self.plan().walk(&self.trie, text, from, lines, &mut desk.facts, &mut desk.scratch, Sound) {
+        match self.plan().walk(&self.trie, marked, from, lines, &mut desk.facts, &mut desk.scratch, Sound) {
             Answer::Accept(end) if self.meanings.hold(&desk.facts.masks) => Some(end),
             Answer::Accept(_) | Answer::Reject | Answer::DontKnow => None,
         }
+    }
+
+    /// Whether a record that stands alone is good; `false`: the slow path is to judge it.
+    pub(crate) fn alone(&self, desk: &mut Desk, marks: &mut Marks, record: &[u8]) -> bool {
+        desk.facts.clear();
+        let marked = self.mark(marks, record);
+        marked.is_some_and(|marked| self.fast(desk, marked, 0, false).is_some())
+    }
+
+    /// The text as it is walked; `None`: it is not UTF-8.
+    pub(crate) fn mark<'t>(&self, marks: &'t mut Marks, text: &'t [u8]) -> Option<Marked<'t>> {
+        marks.of(self.plan().engine, text)
     }
 
     /// The slow path: parses, asks the official judge, and finds words. Leaves the record's masks on the desk.

@@ -69,8 +69,8 @@ pub struct Plan {
     pub(crate) engine: Engine,
     /// Why some values must go to the official judge, one line each: shown by `explain`.
     pub(crate) escapes: Vec<String>,
-    /// Entries that a scratch needs to learn which member follows which.
-    pub(crate) successors: usize,
+    /// Which member follows which, before anything is learnt: by the order of the schema.
+    pub(crate) successors: Vec<u32>,
     /// The official judges of the subtrees that are parsed and handed over.
     pub(crate) official: Vec<jsonschema::Validator>,
 }
@@ -113,12 +113,21 @@ pub(crate) struct StringRule {
     pub(crate) patterns: Vec<Matcher>,
     /// Each with its closing quote.
     pub(crate) one_of: Option<Vec<Needle>>,
+    /// Nothing but `one_of`.
+    pub(crate) only_one_of: bool,
     pub(crate) one_of_text: Vec<Box<[u8]>>,
 }
 
 impl Default for StringRule {
     fn default() -> StringRule {
-        StringRule { min: 0, max: usize::MAX, patterns: Vec::new(), one_of: None, one_of_text: Vec::new() }
+        StringRule {
+            min: 0,
+            max: usize::MAX,
+            patterns: Vec::new(),
+            one_of: None,
+            only_one_of: false,
+            one_of_text: Vec::new(),
+        }
     }
 }
 
@@ -162,6 +171,8 @@ pub(crate) struct Contains {
 #[derive(Debug)]
 pub(crate) struct ObjectRule {
     pub(crate) props: Vec<Prop>,
+    /// No more than 64 props, and no rule but `props`, `required`, `additional` and the two counts.
+    pub(crate) plain: bool,
     /// Where this object's successors stand in the scratch that learns them.
     pub(crate) learnt: u32,
     /// (hash of the name, place in `props`), sorted; empty for small objects, which are searched in line.

@@ -38,13 +38,17 @@ pub(crate) fn compile(
         known: HashMap::new(),
         escapes: Vec::new(),
         judges: Vec::new(),
-        successors: 1,
+        successors: Vec::new(),
     };
     let root = compiler.node(String::new(), schema);
     compiler.refuse_idle_cycles()?;
     let root = compiler.forward(root);
     compiler.mark_disjoint();
     for node in &mut compiler.nodes {
+        if let Some(rule) = &mut node.string {
+            rule.only_one_of =
+                rule.one_of.is_some() && rule.patterns.is_empty() && rule.min == 0 && rule.max == usize::MAX;
+        }
         node.plain = node.constants.is_empty() && node.also.is_empty();
         node.open = node.kinds == kind::ALL
             && !node.integer
@@ -57,7 +61,7 @@ pub(crate) fn compile(
         nodes: compiler.nodes,
         root,
         engine: Engine::best(),
-        successors: compiler.successors as usize,
+        successors: compiler.successors,
         escapes: compiler.escapes,
         official: compiler.judges,
     })
@@ -74,7 +78,7 @@ pub(crate) fn nothing_but_doubt() -> Plan {
         ],
         root: 2,
         engine: Engine::best(),
-        successors: 0,
+        successors: Vec::new(),
         escapes: vec!["#: a $schema of its own (every record is judged by the official judge)".to_owned()],
         official: Vec::new(),
     }
@@ -90,7 +94,7 @@ struct Compiler<'a> {
     known: HashMap<String, NodeId>,
     escapes: Vec<String>,
     judges: Vec<jsonschema::Validator>,
-    successors: u32,
+    successors: Vec<u32>,
 }
 
 impl<'a> Compiler<'a> {
@@ -348,6 +352,7 @@ impl<'a> Compiler<'a> {
         }
         let mut rule = ObjectRule {
             props: Vec::new(),
+            plain: false,
             learnt: 0,
             index: Vec::new(),
             required: Vec::new(),
@@ -424,8 +429,10 @@ impl<'a> Compiler<'a> {
                 .collect();
             rule.index.sort_unstable();
         }
-        rule.learnt = self.successors;
-        self.successors += rule.props.len() as u32 + 1;
+        rule.plain =
+            rule.props.len() <= 64 && rule.patterns.is_empty() && rule.names.is_none() && rule.dependent.is_empty();
+        rule.learnt = self.successors.len() as u32;
+        self.successors.extend(0..=rule.props.len() as u32);
         node.object = Some(Box::new(rule));
     }
 

@@ -5,13 +5,15 @@
 //! value: its syntax is JSON and no object in it has two equal keys. Whatever is in doubt is `DontKnow`, which nothing
 //! turns into a verdict.
 
+mod object;
+
 use crate::plan::bug::{Bug, Flaw};
-use crate::plan::number::{self, Written};
+use crate::plan::number;
 use crate::plan::text::{code_points, unescape};
 use crate::plan::{
     ANYTHING, Also, Answer, ArrayRule, Constants, NOTHING, Node, NodeId, ObjectRule, Plan, StringRule, kind,
 };
-use crate::scan::goes_on_with;
+use crate::scan::{Marked, Marks};
 use crate::states::{Cursor, Facts, Trie};
 
 /// Containers within containers that the walk follows; deeper records are judged by the slow path, which stops at 128.
@@ -33,13 +35,11 @@ type Step = Result<usize, Stop>;
 
 impl Plan {
     /// Walks the record that starts at `from`. `lines`: the record ends with its line; otherwise it ends with the text.
-    ///
-    /// The text must be valid UTF-8: the walk does not look again.
     #[expect(clippy::too_many_arguments, reason = "the innermost entry: a struct of them would be built per record")]
     pub(crate) fn walk<F: Flaw>(
         &self,
         trie: &Trie,
-        text: &[u8],
+        marked: Marked<'_>,
         from: usize,
         lines: bool,
         facts: &mut Facts,
@@ -47,7 +47,8 @@ impl Plan {
         flaw: F,
     ) -> Answer {
         scratch.keys.clear();
-        let mut walk = Walk { plan: self, trie, text, lines, facts, scratch, depth: 0, branches: 0, flaw };
+        let text = marked.text;
+        let mut walk = Walk { plan: self, trie, text, marked, lines, facts, scratch, depth: 0, branches: 0, flaw };
         let start = walk.space(from);
         match walk.node(self.root, start, trie.root()) {
             Ok(end) => {
@@ -65,11 +66,10 @@ impl Plan {
 
     /// What the plan alone says of one record; for the campaign, with a bug planted or none.
     pub fn judge<F: Flaw>(&self, record: &[u8], flaw: F) -> Answer {
-        if simdutf8::basic::from_utf8(record).is_err() {
-            return Answer::DontKnow;
-        }
+        let mut marks = Marks::default();
+        let Some(marked) = marks.of(self.engine, record) else { return Answer::DontKnow };
         let trie = Trie::nothing();
-        self.walk(&trie, record, 0, false, &mut trie.facts(), &mut Scratch::new(self), flaw)
+        self.walk(&trie, marked, 0, false, &mut trie.facts(), &mut Scratch::new(self), flaw)
     }
 }
 
@@ -93,7 +93,7 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) fn new(plan: &Plan) -> Scratch {
-        Scratch { successors: vec![0; plan.successors], ..Scratch::default() }
+        Scratch { successors: plan.successors.clone(), ..Scratch::default() }
     }
 }
 
@@ -101,6 +101,7 @@ struct Walk<'a, F> {
     plan: &'a Plan,
     trie: &'a Trie,
     text: &'a [u8],
+    marked: Marked<'a>,
     lines: bool,
     facts: &'a mut Facts,
     scratch: &'a mut Scratch,
@@ -124,6 +125,18 @@ impl<'a, F: Flaw> Walk<'a, F> {
         if self.at(place) > b' ' {
             return place;
         }
+        if self.at(place) == b' ' {
+            place += 1;
+            if self.at(place) > b' ' {
+                return place;
+            }
+        }
+        self.more_space(place)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn more_space(&self, mut place: usize) -> usize {
         loop {
             match self.at(place) {
                 b' ' | b'\t' | b'\r' => place += 1,
@@ -339,12 +352,8 @@ impl<'a, F: Flaw> Walk<'a, F> {
                 equal(constants.strings.iter().any(|known| **known == *text), Ok(end + 1))
             }
             b'-' | b'0'..=b'9' => {
-                let (written, end) = self.digits(from)?;
-                let value = match written {
-                    Written::Whole(value) => value as f64,
-                    Written::Decimal { value, .. } => value,
-                    Written::LongWhole | Written::Odd => return Err(DontKnow),
-                };
+                let (written, end) = number::read(self.text, from, self.flaw).ok_or(DontKnow)?;
+                let value = written.value().ok_or(DontKnow)?;
                 equal(constants.numbers.contains(&value), Ok(end))
             }
             // No equal list or object is known: `unknown` was looked at above.
@@ -361,7 +370,7 @@ impl<'a, F: Flaw> Walk<'a, F> {
     /// The place of the closing quote, and whether there is an escape before it.
     #[inline]
     fn string_end(&self, from: usize) -> Result<(usize, bool), Stop> {
-        let end = self.plan.engine.plain_end(self.text, from + 1);
+        let end = self.marked.next(from + 1);
         if self.at(end) == b'"' { Ok((end, false)) } else { self.string_end_slowly(end) }
     }
 
@@ -384,7 +393,7 @@ impl<'a, F: Flaw> Walk<'a, F> {
                 }
                 _ => return Err(DontKnow),
             }
-            place = self.plan.engine.plain_end(self.text, place);
+            place = self.marked.next(place);
         }
     }
 
@@ -409,11 +418,8 @@ impl<'a, F: Flaw> Walk<'a, F> {
 
     #[inline]
     fn string(&mut self, rule: &'a StringRule, from: usize) -> Step {
-        if let Some(one_of) = &rule.one_of
-            && let Some(needle) = one_of.iter().find(|needle| goes_on_with(self.text, from + 1, needle))
-            && rule.patterns.is_empty()
-            && rule.min == 0
-            && rule.max == usize::MAX
+        if rule.only_one_of
+            && let Some(needle) = rule.one_of.iter().flatten().find(|needle| needle.is_at(self.text, from + 1))
         {
             return Ok(from + 1 + needle.len());
         }
@@ -422,52 +428,47 @@ impl<'a, F: Flaw> Walk<'a, F> {
             let mut text = std::mem::take(&mut self.scratch.text);
             let lone = self.flaw.makes(Bug::LoneSurrogateAccepted);
             let read = unescape(&self.text[from + 1..end], lone, &mut text);
-            let holds = self.string_holds(rule, &text, true);
+            let holds = self.string_holds(rule, &text, 0, text.len(), true);
             self.scratch.text = text;
             read.ok_or(DontKnow)?;
             holds
         } else {
-            self.string_holds(rule, &self.text[from + 1..end], false)
+            self.string_holds(rule, self.text, from + 1, end, false)
         };
-        match holds {
-            Some(true) => Ok(end + 1),
-            Some(false) => Err(Reject),
-            None => Err(DontKnow),
-        }
+        if holds { Ok(end + 1) } else { Err(Reject) }
     }
 
+    /// The string without escapes is `text` from `start` to `end`.
     #[inline]
-    fn string_holds(&self, rule: &StringRule, text: &[u8], escaped: bool) -> Option<bool> {
+    fn string_holds(&self, rule: &StringRule, text: &[u8], start: usize, end: usize, escaped: bool) -> bool {
         let max = rule.max.saturating_add(usize::from(self.flaw.makes(Bug::MaxLengthOffByOne)));
         // A code point has one to four bytes: most lengths need no count.
-        if text.len() < rule.min {
-            return Some(false);
+        let bytes = end - start;
+        if bytes < rule.min {
+            return false;
         }
-        if (text.len() > max || text.len() < rule.min.saturating_mul(4)) && !(rule.min <= 1 && max == usize::MAX) {
-            let length = if self.flaw.makes(Bug::LengthInBytes) { text.len() } else { code_points(text) };
+        if (bytes > max || bytes < rule.min.saturating_mul(4)) && !(rule.min <= 1 && max == usize::MAX) {
+            let length = if self.flaw.makes(Bug::LengthInBytes) { bytes } else { code_points(&text[start..end]) };
             if length < rule.min || length > max {
-                return Some(false);
+                return false;
             }
         }
-        if rule.one_of.is_some() && !rule.one_of_text.iter().any(|known| **known == *text) {
-            return Some(false);
+        if rule.one_of.is_some() && !rule.one_of_text.iter().any(|known| **known == text[start..end]) {
+            return false;
         }
-        if rule.patterns.is_empty() || escaped && self.flaw.makes(Bug::PatternSkippedOnEscapes) {
-            return Some(true);
-        }
-        let text = std::str::from_utf8(text).ok()?;
-        Some(rule.patterns.iter().all(|pattern| pattern.matches(text)))
+        rule.patterns.is_empty()
+            || escaped && self.flaw.makes(Bug::PatternSkippedOnEscapes)
+            || rule.patterns.iter().all(|pattern| pattern.matches_within(text, start, end))
     }
 
     #[inline]
     fn number(&mut self, node: &Node, from: usize) -> Step {
-        let (written, end) = self.digits(from)?;
-        if node.integer {
-            match written {
-                Written::Whole(_) | Written::LongWhole | Written::Decimal { whole: true, .. } => {}
-                Written::Decimal { whole: false, .. } if self.flaw.makes(Bug::FractionIsInteger) => {}
-                Written::Decimal { whole: false, .. } => return Err(Reject),
-                Written::Odd => return Err(DontKnow),
+        let (written, end) = number::read(self.text, from, self.flaw).ok_or(DontKnow)?;
+        if node.integer && !self.flaw.makes(Bug::FractionIsInteger) {
+            match written.is_whole() {
+                Some(true) => {}
+                Some(false) => return Err(Reject),
+                None => return Err(DontKnow),
             }
         }
         match &node.number {
@@ -478,83 +479,6 @@ impl<'a, F: Flaw> Walk<'a, F> {
                 None => Err(DontKnow),
             },
         }
-    }
-
-    #[inline]
-    fn digits(&self, from: usize) -> Result<(Written, usize), Stop> {
-        let negative = self.at(from) == b'-';
-        let start = from + usize::from(negative);
-        let mut place = start;
-        let mut value: u64 = 0;
-        while let digit @ b'0'..=b'9' = self.at(place) {
-            value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            place += 1;
-        }
-        let whole_digits = place - start;
-        if whole_digits == 0 || whole_digits > 1 && self.at(start) == b'0' && !self.flaw.makes(Bug::LeadingZeroAccepted)
-        {
-            return Err(DontKnow);
-        }
-        match self.at(place) {
-            b'.' | b'e' | b'E' => self.fraction(negative, whole_digits, value, place),
-            _ if whole_digits <= 15 => {
-                let value = value as i64;
-                Ok((Written::Whole(if negative { -value } else { value }), place))
-            }
-            // serde_json reads up to 1.8e308 as a float.
-            _ if whole_digits <= 300 => Ok((Written::LongWhole, place)),
-            _ => Err(DontKnow),
-        }
-    }
-
-    #[inline]
-    fn fraction(
-        &self,
-        negative: bool,
-        whole_digits: usize,
-        mut value: u64,
-        mut place: usize,
-    ) -> Result<(Written, usize), Stop> {
-        let mut decimals = 0;
-        if self.at(place) == b'.' {
-            let start = place + 1;
-            place = start;
-            while let digit @ b'0'..=b'9' = self.at(place) {
-                value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-                place += 1;
-            }
-            decimals = place - start;
-            if decimals == 0 {
-                return Err(DontKnow);
-            }
-        }
-        if let b'e' | b'E' = self.at(place) {
-            place += 1;
-            if let b'+' | b'-' = self.at(place) {
-                place += 1;
-            }
-            let start = place;
-            let mut exponent = 0_u32;
-            while let digit @ b'0'..=b'9' = self.at(place) {
-                exponent = exponent.saturating_mul(10).saturating_add(u32::from(digit - b'0'));
-                place += 1;
-            }
-            let huge = exponent > 200 || whole_digits > 50;
-            if place == start || huge && !self.flaw.makes(Bug::HugeExponentAccepted) {
-                return Err(DontKnow);
-            }
-            return Ok((Written::Odd, place));
-        }
-        if whole_digits + decimals > 15 {
-            return if whole_digits <= 300 { Ok((Written::Odd, place)) } else { Err(DontKnow) };
-        }
-        let tens = number::TENS[decimals];
-        let magnitude = value as f64 / tens;
-        let written = Written::Decimal {
-            value: if negative { -magnitude } else { magnitude },
-            whole: value.is_multiple_of(10_u64.pow(decimals as u32)),
-        };
-        Ok((written, place))
     }
 
     fn array(&mut self, rule: &'a ArrayRule, from: usize, cursor: Cursor) -> Step {
@@ -628,205 +552,11 @@ impl<'a, F: Flaw> Walk<'a, F> {
         items.sort_unstable();
         if items.windows(2).any(|pair| pair[0] == pair[1]) { Err(Reject) } else { Ok(()) }
     }
-
-    fn object(&mut self, rule: &'a ObjectRule, from: usize, cursor: Cursor) -> Step {
-        self.depth += 1;
-        if self.depth > DEPTH {
-            return Err(DontKnow);
-        }
-        let mut few = [0_u64; 4];
-        let mut many = Vec::new();
-        let words = rule.props.len().div_ceil(64);
-        let seen: &mut [u64] = if words <= 4 {
-            &mut few
-        } else {
-            many.resize(words, 0);
-            &mut many
-        };
-        let unknown_from = self.scratch.keys.len();
-        let mut crowd = None;
-        let mut seen_below = 0;
-        let mut count = 0_usize;
-        let mut slot = rule.learnt as usize;
-        let mut place = self.space(from + 1);
-        if self.at(place) != b'}' {
-            loop {
-                if self.at(place) != b'"' {
-                    return Err(DontKnow);
-                }
-                let key_start = place + 1;
-                let (known, key_end, value) = match self.guess(rule, slot, place) {
-                    Some((prop, behind)) => (Some(prop), behind - 2, self.space(behind)),
-                    None => {
-                        let (end, escaped) = self.string_end(place)?;
-                        if escaped && !self.flaw.makes(Bug::EscapedKeyTakenLiterally) {
-                            return Err(DontKnow);
-                        }
-                        let colon = self.space(end + 1);
-                        if self.at(colon) != b':' {
-                            return Err(DontKnow);
-                        }
-                        (find(rule, &self.text[key_start..end]), end, self.space(colon + 1))
-                    }
-                };
-                count += 1;
-                if let Some(names) = rule.names {
-                    self.branch(names, place, Trie::NOWHERE)?;
-                }
-                let mut node = None;
-                match known {
-                    Some(prop) => {
-                        let bit = 1_u64 << (prop % 64);
-                        let word = &mut seen[prop / 64];
-                        if *word & bit != 0 && !self.flaw.makes(Bug::KnownDuplicateUnseen) {
-                            return Err(DontKnow);
-                        }
-                        *word |= bit;
-                        self.learn(rule, slot, prop);
-                        slot = rule.learnt as usize + prop + 1;
-                        node = rule.props[prop].node;
-                    }
-                    None => self.remember(unknown_from, key_start, key_end, &mut crowd)?,
-                }
-                let (below, bit) = if cursor == Trie::NOWHERE {
-                    (Trie::NOWHERE, 0)
-                } else {
-                    self.trie.member(cursor, &self.text[key_start..key_end])
-                };
-                seen_below |= bit;
-                let mut end = None;
-                if let Some(node) = node {
-                    end = Some(self.node(node, value, below)?);
-                }
-                for (pattern, node) in &rule.patterns {
-                    let key = std::str::from_utf8(&self.text[key_start..key_end]).map_err(|_| DontKnow)?;
-                    if pattern.matches(key) {
-                        end = Some(self.branch(*node, value, below)?);
-                    }
-                }
-                let end = match end {
-                    Some(end) => end,
-                    None if rule.additional == NOTHING && !self.flaw.makes(Bug::AdditionalAccepted) => {
-                        return Err(Reject);
-                    }
-                    None if rule.additional == NOTHING => self.node(ANYTHING, value, below)?,
-                    None => self.node(rule.additional, value, below)?,
-                };
-                if below != Trie::NOWHERE {
-                    self.trie.note(below, self.text, value, end, self.facts);
-                }
-                place = self.space(end);
-                match self.at(place) {
-                    b',' => place = self.space(place + 1),
-                    b'}' => break,
-                    _ => return Err(DontKnow),
-                }
-            }
-        }
-        self.depth -= 1;
-        self.scratch.keys.truncate(unknown_from);
-        if cursor != Trie::NOWHERE {
-            self.trie.note_absent(cursor, seen_below, self.facts);
-        }
-        let missing = rule.required.iter().zip(seen.iter()).any(|(required, seen)| required & !seen != 0);
-        if missing && !self.flaw.makes(Bug::RequiredForgotten) || count < rule.min || count > rule.max {
-            return Err(Reject);
-        }
-        let has = |prop: u32| seen[prop as usize / 64] >> (prop % 64) & 1 == 1;
-        if rule.dependent.iter().any(|(first, others)| has(*first) && !others.iter().all(|other| has(*other))) {
-            return Err(Reject);
-        }
-        Ok(place + 1)
-    }
-
-    /// The member that followed this one the last time, or the one behind it in the schema.
-    #[inline(always)]
-    fn guess(&self, rule: &ObjectRule, slot: usize, place: usize) -> Option<(usize, usize)> {
-        let expected = *self.scratch.successors.get(slot)? as usize;
-        let next = rule.props.get(expected)?;
-        if goes_on_with(self.text, place, &next.needle) {
-            return Some((expected, place + next.needle.len()));
-        }
-        let after = rule.props.get(expected + 1)?;
-        goes_on_with(self.text, place, &after.needle).then(|| (expected + 1, place + after.needle.len()))
-    }
-
-    /// Notes which member came here, and guesses that the one behind it in the schema comes next where nothing is known.
-    #[inline(always)]
-    fn learn(&mut self, rule: &ObjectRule, slot: usize, prop: usize) {
-        if let Some(known) = self.scratch.successors.get_mut(slot)
-            && *known as usize != prop
-        {
-            *known = prop as u32;
-        }
-        let next = rule.learnt as usize + prop + 1;
-        if let Some(next) = self.scratch.successors.get_mut(next)
-            && *next == 0
-        {
-            *next = prop as u32 + 1;
-        }
-    }
-
-    /// Notes an unknown key; two equal ones are for the official judge to report.
-    fn remember(
-        &mut self,
-        unknown_from: usize,
-        start: usize,
-        end: usize,
-        crowd: &mut Option<std::collections::HashSet<&'a [u8]>>,
-    ) -> Result<(), Stop> {
-        let text = self.text;
-        let key = &text[start..end];
-        if let Some(crowd) = crowd {
-            return if crowd.insert(key) || self.flaw.makes(Bug::UnknownDuplicateUnseen) {
-                Ok(())
-            } else {
-                Err(DontKnow)
-            };
-        }
-        let hash = quick_hash(key);
-        let keys = &self.scratch.keys[unknown_from..];
-        let twice = keys.iter().any(|(known, from, to)| *known == hash && text[*from..*to] == *key);
-        if twice && !self.flaw.makes(Bug::UnknownDuplicateUnseen) {
-            return Err(DontKnow);
-        }
-        if keys.len() >= 32 {
-            *crowd = Some(keys.iter().map(|(_, from, to)| &text[*from..*to]).chain([key]).collect());
-            return Ok(());
-        }
-        self.scratch.keys.push((hash, start, end));
-        Ok(())
-    }
-}
-
-/// Length, first and last eight bytes: equal keys have equal ones.
-#[inline(always)]
-fn quick_hash(key: &[u8]) -> u64 {
-    let eight = |bytes: &[u8]| {
-        let mut word = [0; 8];
-        word[..bytes.len()].copy_from_slice(bytes);
-        u64::from_le_bytes(word)
-    };
-    let (head, tail) = if key.len() <= 8 { (eight(key), 0) } else { (eight(&key[..8]), eight(&key[key.len() - 8..])) };
-    (head ^ tail.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ key.len() as u64
-}
-
-#[inline]
-fn find(rule: &ObjectRule, key: &[u8]) -> Option<usize> {
-    if rule.index.is_empty() {
-        return rule.props.iter().position(|prop| *prop.name == *key);
-    }
-    let hash = xxhash_rust::xxh3::xxh3_64(key);
-    let first = rule.index.partition_point(|(known, _)| *known < hash);
-    rule.index[first..]
-        .iter()
-        .take_while(|(known, _)| *known == hash)
-        .map(|(_, place)| *place as usize)
-        .find(|place| *rule.props[*place].name == *key)
 }
 
 static ANY_OBJECT: ObjectRule = ObjectRule {
     props: Vec::new(),
+    plain: true,
     learnt: 0,
     index: Vec::new(),
     required: Vec::new(),

@@ -7,12 +7,14 @@ use std::sync::atomic::Ordering;
 
 use crate::read::{Fault, Form, Input, Progress};
 
+/// Bytes of room made at once for what is read; a record may be allowed to be larger than the memory.
+const ROOM: usize = 16 << 20;
 /// Bytes looked at to tell what an input is.
 const PEEK: usize = 64 << 10;
 
 pub(crate) struct Source {
     pub(crate) name: String,
-    reader: Box<dyn Read + Send>,
+    reader: Reader,
     peeked: Vec<u8>,
     given: usize,
     /// Bytes of a byte order mark that was skipped.
@@ -20,6 +22,12 @@ pub(crate) struct Source {
     plain_file: Option<File>,
     stamp: Option<(std::path::PathBuf, Stamp)>,
     progress: Arc<Progress>,
+}
+
+enum Reader {
+    /// Read straight into the block that is judged: nothing is cleared or copied first.
+    File(File),
+    Streamed(Box<dyn Read + Send>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,9 +73,19 @@ impl Source {
         let mut head = [0; 4];
         let got = fill(&mut raw, &mut head).map_err(unreadable)?;
         progress.read.fetch_add(got as u64, Ordering::Relaxed);
+        let head = &head[..got];
+        let packed = matches!(head, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd]);
+        let mut peeked = vec![0; PEEK];
+        if !packed && let Some(file) = plain_file.as_ref().and_then(|file| file.try_clone().ok()) {
+            peeked[..got].copy_from_slice(head);
+            let more = fill(&mut &file, &mut peeked[got..]).map_err(unreadable)?;
+            progress.read.fetch_add(more as u64, Ordering::Relaxed);
+            peeked.truncate(got + more);
+            return Ok(Source::new(name, Reader::File(file), peeked, plain_file, stamp, progress));
+        }
         let counted = Counted { inner: raw, progress: progress.clone() };
-        let whole = io::Cursor::new(head[..got].to_vec()).chain(counted);
-        let mut reader: Box<dyn Read + Send> = match &head[..got] {
+        let whole = io::Cursor::new(head.to_vec()).chain(counted);
+        let mut reader: Box<dyn Read + Send> = match head {
             [0x1f, 0x8b, ..] => {
                 plain_file = None;
                 Box::new(flate2::read::MultiGzDecoder::new(io::BufReader::with_capacity(128 << 10, whole)))
@@ -78,14 +96,21 @@ impl Source {
             }
             _ => Box::new(whole),
         };
-        let mut peeked = vec![0; PEEK];
         let got = fill(&mut reader, &mut peeked).map_err(unreadable)?;
         peeked.truncate(got);
-        let mut given = 0;
-        if peeked.starts_with(b"\xef\xbb\xbf") {
-            given = 3;
-        }
-        Ok(Source { name, reader, peeked, given, skipped: given as u64, plain_file, stamp, progress: progress.clone() })
+        Ok(Source::new(name, Reader::Streamed(reader), peeked, plain_file, stamp, progress))
+    }
+
+    fn new(
+        name: String,
+        reader: Reader,
+        peeked: Vec<u8>,
+        plain_file: Option<File>,
+        stamp: Option<(std::path::PathBuf, Stamp)>,
+        progress: &Arc<Progress>,
+    ) -> Source {
+        let given = if peeked.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        Source { name, reader, peeked, given, skipped: given as u64, plain_file, stamp, progress: progress.clone() }
     }
 
     /// What the first bytes and the name say.
@@ -114,7 +139,7 @@ impl Source {
         }
     }
 
-    /// Appends up to `count` bytes; fewer only at the end.
+    /// Appends `count` bytes, or somewhat more; fewer only at the end.
     pub(crate) fn read(&mut self, into: &mut Vec<u8>, count: usize) -> Result<usize, Fault> {
         let before = into.len();
         let held = self.peeked.len().saturating_sub(self.given).min(count);
@@ -124,13 +149,32 @@ impl Source {
             self.peeked = Vec::new();
             self.given = 0;
         }
-        if held < count {
-            let wanted = (count - held) as u64;
-            self.reader
-                .by_ref()
-                .take(wanted)
-                .read_to_end(into)
-                .map_err(|why| Fault::Unreadable(format!("{}: {}", self.name, in_words(&why))))?;
+        let cannot = |why: io::Error| Fault::Unreadable(format!("{}: {}", self.name, in_words(&why)));
+        match &mut self.reader {
+            Reader::File(file) => {
+                // Room that one long record needed is not filled with the next thousand short ones.
+                if into.capacity() - into.len() > count.saturating_mul(2) {
+                    into.shrink_to(into.len().saturating_add(count));
+                }
+                while into.len() - before < count {
+                    let missing = count - (into.len() - before);
+                    if missing <= ROOM {
+                        into.reserve_exact(missing);
+                    } else {
+                        into.reserve(ROOM);
+                    }
+                    match rustix::io::read(&*file, rustix::buffer::spare_capacity(into)) {
+                        Ok(0) => break,
+                        Ok(more) => _ = self.progress.read.fetch_add(more as u64, Ordering::Relaxed),
+                        Err(rustix::io::Errno::INTR) => {}
+                        Err(why) => return Err(cannot(why.into())),
+                    }
+                }
+            }
+            Reader::Streamed(reader) => {
+                let wanted = (count - held) as u64;
+                reader.by_ref().take(wanted).read_to_end(into).map_err(cannot)?;
+            }
         }
         Ok(into.len() - before)
     }
@@ -145,7 +189,7 @@ impl Source {
             )));
         };
         file.seek(SeekFrom::Start(to)).map_err(|why| Fault::Unreadable(format!("{}: {why}", self.name)))?;
-        self.reader = Box::new(Counted { inner: Box::new(file), progress: self.progress.clone() });
+        self.reader = Reader::File(file);
         self.peeked = Vec::new();
         self.given = 0;
         Ok(())
