@@ -143,6 +143,8 @@ fn one_that_refuses_tls_or_makes_a_mess_of_it() {
         |stream| {
             let _ = stream.read(&mut [0; 8]);
             let _ = stream.write_all(b"Sthis is no handshake at all");
+            // What stays unread at the end would make a reset of it.
+            let _ = stream.read(&mut [0; 1 << 14]);
         },
         "sslmode=require",
         "fail tls-failed",
@@ -151,6 +153,7 @@ fn one_that_refuses_tls_or_makes_a_mess_of_it() {
         |stream| {
             let _ = stream.read(&mut [0; 8]);
             let _ = stream.write_all(b"S");
+            let _ = stream.read(&mut [0; 1 << 14]);
         },
         "sslmode=require",
         "fail tls-failed",
