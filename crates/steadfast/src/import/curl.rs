@@ -261,11 +261,11 @@ fn option(name: &str, value: impl FnOnce() -> Option<String>, asked: &mut Asked)
         )),
         "-x" | "--proxy" => {
             let _ = need(value())?;
-            asked.left.push((name.to_owned(), "no proxy is used".to_owned()));
+            asked.left.push((name.to_owned(), "name the proxy in `proxy`".to_owned()));
         }
         "-E" | "--cert" | "--key" => {
             let _ = need(value())?;
-            asked.left.push((name.to_owned(), "no client certificate is shown".to_owned()));
+            asked.left.push((name.to_owned(), "name it in `client_certificate`".to_owned()));
         }
         "-T" | "--upload-file" => {
             let _ = need(value())?;

@@ -231,14 +231,14 @@ impl Client {
         let timeout = fields.text("timeout");
         let line = node.at.line;
         for (key, why) in [
-            ("proxy-url", "no proxy is used"),
+            ("proxy-url", "name the proxy in `proxy`"),
             ("dns-resolver", "the machine's own resolver is asked; `connect_to` fixes an address"),
             ("oauth2", "no token is fetched: hand one over in a header"),
             ("identity-aware-proxy", "no token is fetched: hand one over in a header"),
             ("network", "IPv4 or IPv6 is chosen by what the name resolves to"),
-            ("tls", "no client certificate is shown"),
+            ("tls", "name it in `client_certificate`"),
             ("tunnel", "there is no tunnel; open one and lead the target there with --route"),
-            ("certpath", "no client certificate is shown"),
+            ("certpath", "name it in `client_certificate`"),
         ] {
             if fields.any(key).is_some() {
                 into.leave(line, about, format!("`client.{key}`: {why}"));

@@ -36,7 +36,7 @@ impl Format for UptimeKuma {
         }
         for (count, noun, why) in [
             (found.notifications, "notification", "whom to tell is not part of this file"),
-            (found.proxies, "proxy", "no proxy is used"),
+            (found.proxies, "proxy", "name the proxy in `proxy`"),
         ] {
             if count > 0 {
                 into.leave(1, counted(count, noun), why);

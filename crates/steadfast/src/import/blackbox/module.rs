@@ -182,10 +182,10 @@ fn of_http(
         ("body_file", "the body stands in the file of checks: `body`"),
         ("bearer_token_file", "headers = { authorization = { bearer = { file = \"..\" } } } does the same"),
         ("oauth2", "no token is fetched: hand one over in a header"),
-        ("proxy_url", "no proxy is used"),
-        ("proxy_from_environment", "no proxy is used"),
-        ("proxy_connect_header", "no proxy is used"),
-        ("no_proxy", "no proxy is used"),
+        ("proxy_url", "name the proxy in `proxy`"),
+        ("proxy_from_environment", "a proxy is never taken from the environment: name it in `proxy`"),
+        ("proxy_connect_header", "name the proxy in `proxy`"),
+        ("no_proxy", "name the proxy in `proxy`"),
         ("enable_http3", "HTTP/3 is not spoken"),
     ] {
         if fields.any(key).is_some_and(|node| node.truth() != Some(false)) {
@@ -272,7 +272,7 @@ fn tls_config(name: &str, node: &Rc<Node>, check: &mut Check, into: &mut Carried
     }
     for key in ["cert_file", "key_file", "cert", "key"] {
         if node.get(key).is_some() {
-            into.leave(node.at.line, name, format!("`tls_config.{key}`: no client certificate is shown"));
+            into.leave(node.at.line, name, format!("`tls_config.{key}`: name it in `client_certificate`"));
         }
     }
 }

@@ -143,7 +143,7 @@ fn http(monitor: &Monitor, sort: &str, check: &mut Check, into: &mut Carried) ->
         into.leave(monitor.place, name.clone(), format!("it ignored errors of TLS: {why}"));
     }
     if monitor.number("proxy_id").is_some() {
-        into.leave(monitor.place, name.clone(), "its proxy: no proxy is used");
+        into.leave(monitor.place, name.clone(), "its proxy: name the proxy in `proxy`");
     }
     statuses(monitor, check, into);
     match sort {
@@ -186,7 +186,7 @@ fn credentials(monitor: &Monitor, check: &mut Check, into: &mut Carried) {
             }
             let why = match method {
                 "oauth2-cc" => "no token is fetched: hand one over in a header",
-                "mtls" => "no client certificate is shown",
+                "mtls" => "name it in `client_certificate`",
                 _ => "only basic and bearer credentials are sent",
             };
             into.leave(monitor.place, name, format!("its authentication by {method}: {why}"));
