@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use steadfast_core::gate::{Decision, Severity};
+use steadfast_core::names::Names;
 use steadfast_core::plan::Plan;
 use steadfast_core::state::{Health, Sign, State, Thresholds, step};
 
@@ -117,7 +118,7 @@ impl Runner {
                 continue;
             }
             // What came of the last run is known; of ten thousand checks two runs are not kept at once.
-            (held.ran.checks, held.ran.began.order) = (Vec::new(), Vec::new());
+            (held.ran.checks, held.ran.began.order) = (Vec::new(), Names::default());
             held.ran = self.one_run(plan, &mut held.runs, warnings, watcher).await;
             held.confirmed = self.step_all(&mut states, &held.ran);
         }

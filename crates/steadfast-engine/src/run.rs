@@ -215,7 +215,7 @@ impl Runner {
 
     fn begin(&self, plan: &Plan) -> RunBegan {
         let at = self.world.clock().now();
-        let id = |place: &usize| self.project.checks.get(*place).map(|check| check.id.clone());
+        let id = |place: &usize| self.project.checks.get(*place).map(|check| &check.id);
         RunBegan {
             run: run_id(at, plan.seed),
             at,
