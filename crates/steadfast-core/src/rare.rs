@@ -28,7 +28,7 @@ impl<T: PartialEq + 'static> Blank for Vec<T> {
 }
 
 impl<T: PartialEq + 'static> Blank for OneOrMany<T> {
-    const BLANK: &'static Self = &OneOrMany(Vec::new());
+    const BLANK: &'static Self = &OneOrMany::NONE;
 }
 
 impl<K: PartialEq + 'static, V: PartialEq + 'static> Blank for BTreeMap<K, V> {
