@@ -183,7 +183,9 @@ impl Desk {
                 None
             }
             _ if is_built => Some("a database as SQLite made it".into()),
-            (Ok(proof), Err(_)) if proof.verdict == Verdict::Pass => Some("the prover passes, the pragma faults".into()),
+            (Ok(proof), Err(_)) if proof.verdict == Verdict::Pass => {
+                Some("the prover passes, the pragma faults".into())
+            }
             (Ok(proof), Err(_)) if proof.verdict == Verdict::Fail => {
                 row.both_faulty += 1;
                 None
