@@ -148,7 +148,7 @@ impl Runner {
             let (next, transition) = step(*state, Sign::from(&looked.verdict), looked.at, Thresholds::default());
             *state = next;
             if transition.is_some_and(|transition| transition.to == Health::Down) {
-                down.push(check.id.clone());
+                down.push(check.id.to_string());
             }
         }
         down
@@ -156,7 +156,8 @@ impl Runner {
 
     fn between(&self, waiting: bool, runs: u32, spent: Duration, of: Duration, ran: &Ran) -> Between {
         let red = ran.checks.iter().filter(|looked| !looked.verdict.is_pass());
-        let not_green = red.filter_map(|looked| self.project.checks.get(looked.place)).map(|check| check.id.clone());
+        let not_green =
+            red.filter_map(|looked| self.project.checks.get(looked.place)).map(|check| check.id.to_string());
         Between { waiting, runs, spent, of, not_green: not_green.collect() }
     }
 
