@@ -211,7 +211,7 @@ impl Drafted {
 
 impl Waiting {
     fn write(&self, text: &mut String) {
-        text.push_str("\n");
+        text.push('\n');
         text.push_str(&comment(&format!("{}.", self.says)));
         text.push_str(&comment(&format!("Not looked at: {}.", self.why)));
         text.push_str(&comment(&format!("To do: {}.", self.then)));

@@ -313,6 +313,10 @@ async fn api(
     let subject = Subject::new("http", &look)?;
     let common = match sight::twice(&subject, ground.world).await {
         Ok(greens) => {
+            if let Some(why) = pages::nobody_answered(&greens[0]) {
+                wait(lead, later(nobody(why), started()), draft);
+                return Ok(());
+            }
             let seen: Vec<&Sighting> = greens.iter().map(|green| &green.sighting).collect();
             let proposed = subject.check.propose(&seen, &pages::neighbours(pages, None));
             proposed.filter(|proposed| proposed.expect.as_object().is_some_and(|expect| !expect.is_empty()))

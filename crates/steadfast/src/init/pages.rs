@@ -105,6 +105,21 @@ pub(super) fn answer(seen: &Sight) -> Result<Response, Unfit> {
     }
 }
 
+/// Why nothing at all came back from any address of a sweep.
+pub(super) fn nobody_answered(seen: &Sight) -> Option<String> {
+    let exchanges: Vec<Exchange> = serde_json::from_value(seen.json()).unwrap_or_default();
+    let mut first = None;
+    for exchange in exchanges {
+        match exchange.answer {
+            Outcome::Seen(_) => return None,
+            Outcome::TargetFailed(trouble) | Outcome::CouldNotLook(trouble) => {
+                first = first.or_else(|| Some(sight::said(&trouble)));
+            }
+        }
+    }
+    first.or_else(|| Some("there was no answer".to_owned()))
+}
+
 /// Looks a second time at all of them; one that does not answer again is left out.
 pub(super) async fn again(pages: &mut Vec<Page>, world: &World, draft: &mut Draft, live: &mut Live) {
     if pages.is_empty() {
