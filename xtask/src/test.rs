@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     Step { name: "packages", what: Action::Packages },
     Step { name: "fmt", what: Action::Run(5, &["cargo", "fmt", "--all", "--check"]) },
     Step { name: "tidy", what: Action::Run(15, &["cargo", "xtask", "tidy"]) },
+    Step { name: "site", what: Action::Run(10, &["cargo", "xtask", "docs", "--site"]) },
     Step {
         name: "clippy",
         what: Action::Run(30, &["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
