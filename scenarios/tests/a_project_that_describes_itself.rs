@@ -2,10 +2,12 @@
 //! all: everything that a first check needs stood there already. `steadfast init` reads them, looks at what is up, and
 //! says what it could not see. No value of `.env` goes anywhere.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use scenarios::nginx::Nginx;
 use scenarios::postgres::Postgres;
+use scenarios::redis::Redis;
 use scenarios::steadfast::{Ran, Workplace};
 
 const FRONT: &str = "<!doctype html><html><head><title>Shop</title></head><body><main><h1>Names and their meanings</h1>\
@@ -191,5 +193,75 @@ fn files_that_are_hostile_are_said_and_the_others_are_used() {
         .never_says("*a14")
         .says("nothing of it was used");
     workplace.run(&["config", "lint"]).exits(0);
+    workplace.run(&["prove"]).exits(0).says("PROVEN");
+}
+
+/// A project of one service behind one port.
+fn service(image: &str, port: u16, inside: u16) -> Workplace {
+    let workplace = Workplace::new();
+    let text = format!("services:\n  thing:\n    image: {image}\n    ports: [\"{port}:{inside}\"]\n");
+    workplace.write("compose.yaml", text);
+    workplace
+}
+
+#[test]
+fn a_cache_answers_as_itself_or_says_that_it_wants_a_password() {
+    let open = Redis::start(None);
+    let workplace = service("redis:8", open.port(), 6379);
+    workplace.run(&["init"]).exits(0).says("says \"+PONG\"");
+    workplace.run(&["prove"]).exits(0).says("PROVEN");
+    let closed = Redis::start(Some("correct-horse-battery"));
+    let workplace = service("redis:8", closed.port(), 6379);
+    workplace.run(&["init"]).exits(3).says("it says \"-NOAUTH").says("in the place of \"+PONG\"");
+    // Another server on that port is none of the kind.
+    let nginx = site();
+    let workplace = service("redis:8", nginx.http().port(), 6379);
+    workplace.run(&["init"]).exits(3).says("in the place of \"+PONG\"");
+}
+
+#[test]
+fn a_port_that_says_nothing_of_itself_is_held_to_nothing() {
+    let redis = Redis::start(None);
+    let workplace = service("shop/own", redis.port(), 7000);
+    workplace.run(&["init"]).exits(3).says("speaks no HTTP and greets nobody").says("Nothing was written");
+    assert!(!workplace.path().join("steadfast.toml").exists());
+}
+
+#[test]
+fn a_service_that_greets_is_held_to_its_greeting() {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let port = listener.local_addr().expect("its address").port();
+    // It serves as long as the test lives.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = stream.and_then(|mut stream| stream.write_all(b"220 mail.shop.example ESMTP ready\r\n"));
+        }
+    });
+    let workplace = service("shop/mail", port, 2500);
+    workplace.run(&["init"]).exits(0).says("says \"220 mail.shop.example");
+    workplace.run(&["prove"]).exits(0).says("PROVEN");
+}
+
+#[test]
+fn a_port_with_tls_is_described_once_its_root_is_trusted() {
+    let nginx = site();
+    let workplace = service("shop/web", nginx.tls().port(), 443);
+    workplace.run(&["init"]).exits(3).says("bad-certificate");
+    std::fs::remove_file(workplace.path().join("steadfast.toml")).expect("a file less");
+    let roots = nginx.authority();
+    workplace.run(&["init", "--roots", roots.to_str().expect("a path")]).exits(0).says("https://localhost:");
+    workplace.run(&["verify"]).exits(0);
+    workplace.run(&["prove"]).exits(0).says("PROVEN");
+}
+
+#[test]
+fn what_the_files_ask_for_is_looked_at_on_the_site_that_url_names() {
+    let nginx = site();
+    let workplace = Workplace::new();
+    workplace.write("Dockerfile", "FROM x\nHEALTHCHECK CMD wget -q http://127.0.0.1:8080/api/health.json\n");
+    workplace.write("openapi.json", r#"{"openapi": "3.0.3", "paths": {"/api/designs.json": {"get": {}}}}"#);
+    let ran = workplace.run(&["init", "--url", &nginx.url()]);
+    ran.exits(0).says("api-health-json").says("GET 1 operation of openapi.json").never_says("proposed");
+    workplace.run(&["verify"]).exits(0);
     workplace.run(&["prove"]).exits(0).says("PROVEN");
 }

@@ -168,9 +168,10 @@ impl Draft {
             self.secrets.chunks(4).for_each(|names| text.push_str(&comment(&format!("  {}", names.join(", ")))));
         }
         let sited = self.targets.iter().any(|(name, _)| name == SITE);
-        if sited && self.checks.iter().any(|check| check.kind == "http") {
+        if (sited || self.roots.is_some()) && self.checks.iter().any(|check| check.kind == "http") {
+            let base = sited.then(|| json!({ "target": SITE }));
             text.push_str("\n[defaults.http]\n");
-            text.push_str(&toml_of(&json!({ "base_url": { "target": SITE }, "roots": self.roots })));
+            text.push_str(&toml_of(&json!({ "base_url": base, "roots": self.roots })));
         }
         self.checks.iter().for_each(|check| check.write(&mut text));
         if !self.waiting.is_empty() {

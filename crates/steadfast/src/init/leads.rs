@@ -25,7 +25,7 @@ use crate::render::text::{counted, cut};
 const MOST_LOOKS: usize = 40;
 /// So many wait besides.
 const MOST_WAITING: usize = 60;
-/// A port of this machine takes a connection at once, or there is nobody.
+/// A port of this machine takes a connection at once and shows a certificate as soon, or there is nobody.
 const CONNECTING: Duration = Duration::from_secs(3);
 /// Who greets does it soon.
 const GREETING: Duration = Duration::from_secs(2);
@@ -117,7 +117,7 @@ async fn speaks(
     draft: &mut Draft,
 ) -> Result<(), Stopped> {
     let plain = here(port);
-    let unfit = match try_page(lead, &plain, "/", ground, draft).await? {
+    let unfit = match try_page(lead, &plain, "/", sight::PATIENCE, ground, draft).await? {
         Ok(page) => {
             pages.push(page);
             return Ok(());
@@ -127,7 +127,7 @@ async fn speaks(
     // A server that wants TLS answers 400, hangs up, or says something that is no HTTP.
     if matches!(unfit.status, None | Some(400)) {
         let tls = format!("https://localhost:{port}/");
-        match try_page(lead, &tls, "/", ground, draft).await? {
+        match try_page(lead, &tls, "/", CONNECTING, ground, draft).await? {
             Ok(page) => {
                 pages.push(page);
                 return Ok(());
@@ -190,7 +190,7 @@ async fn page(
         wait_for_page(lead, &origin, path, why, then, draft);
         return Ok(());
     }
-    match try_page(lead, &origin, path, ground, draft).await? {
+    match try_page(lead, &origin, path, sight::PATIENCE, ground, draft).await? {
         Ok(page) => pages.push(page),
         Err(unfit) => {
             let then = match unfit.status {
@@ -207,6 +207,7 @@ async fn try_page(
     lead: &Lead,
     origin: &str,
     path: &str,
+    patience: Duration,
     ground: &Ground<'_>,
     draft: &mut Draft,
 ) -> Result<Result<Page, pages::Unfit>, Stopped> {
@@ -221,7 +222,7 @@ async fn try_page(
     let roots = draft.roots.clone();
     let target = if is_site { SITE.to_owned() } else { draft.target(&lead.name, &json!(bare(origin))) };
     let home = Arc::new(Home { target, url: url.clone() });
-    Ok(pages::look(&home, &url, roots.as_deref(), ground.world).await?.0)
+    Ok(pages::look(&home, &url, roots.as_deref(), patience, ground.world).await?.0)
 }
 
 async fn postgres(
@@ -333,7 +334,7 @@ async fn api(
             if !tried.insert(address.clone()) {
                 continue;
             }
-            match try_page(lead, &origin, path, ground, draft).await? {
+            match try_page(lead, &origin, path, sight::PATIENCE, ground, draft).await? {
                 Ok(page) => pages.push(page),
                 Err(unfit) => draft.leave_out(address, unfit.why),
             }

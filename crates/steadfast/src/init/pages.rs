@@ -1,6 +1,7 @@
 //! Pages, each seen twice, and for each the fewest expectations that no impostor meets, the other pages among them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use steadfast_core::check::{Neighbour, Sighting};
@@ -67,10 +68,11 @@ pub(super) async fn look(
     home: &Arc<Home>,
     url: &Url,
     roots: Option<&str>,
+    patience: Duration,
     world: &World,
 ) -> Result<(Result<Page, Unfit>, Option<Url>), Stopped> {
     let subject = Subject::new("http", &json!({ "get": url.as_str(), "roots": roots }))?;
-    let seen = match sight::now(&subject, world).await {
+    let seen = match sight::once(&subject, world, patience).await {
         Ok(seen) => seen,
         Err(why) => return Ok((Err(Unfit { status: None, why }), None)),
     };

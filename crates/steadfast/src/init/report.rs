@@ -5,12 +5,14 @@ use super::draft::{Draft, LeftOut, Waiting};
 use crate::render::Page;
 use crate::render::text::{BOLD, DIM, GREEN, Layout, YELLOW, counted, plain};
 
+/// So many columns are for labels.
+const LABELS: usize = 18;
 /// So many notes of one sort are printed; the file has all of them.
 const MOST_NOTES: usize = 12;
 
 /// What was written, for people.
 pub(crate) fn shown(written: &Written, page: &Page) -> String {
-    let mut out = Layout::new(page).with_labels(18);
+    let mut out = Layout::new(page).with_labels(LABELS);
     let Written { draft, file, search, proofs: _, warning } = written;
     let waiting = if draft.waiting.is_empty() { String::new() } else { format!(", {} proposed", draft.waiting.len()) };
     let head = format!(
@@ -20,11 +22,11 @@ pub(crate) fn shown(written: &Written, page: &Page) -> String {
     );
     out.line(&head);
     out.gap();
-    draft.checks.iter().for_each(|check| out.field(2, &check.id, &check.shown));
+    draft.checks.iter().for_each(|check| entry(&mut out, 2, &check.id, &check.shown));
     waits(&mut out, &draft.waiting);
     if !draft.read.is_empty() {
         title(&mut out, "read");
-        draft.read.iter().for_each(|(file, what)| out.field(2, file, what));
+        draft.read.iter().for_each(|(file, what)| entry(&mut out, 2, file, what));
     }
     let limits = search.limits.iter().map(|limit| LeftOut { what: String::new(), why: limit.clone() });
     let left: Vec<LeftOut> = draft.left_out.iter().cloned().chain(limits).collect();
@@ -61,7 +63,7 @@ fn waits(out: &mut Layout, waiting: &[Waiting]) {
     });
     for why in reasons {
         out.prose(2, &format!("{why}:"));
-        some.iter().filter(|one| one.why == why).for_each(|one| out.field(4, &one.check.id, &one.says));
+        some.iter().filter(|one| one.why == why).for_each(|one| entry(out, 4, &one.check.id, &one.says));
     }
     more(out, waiting.len());
 }
@@ -74,12 +76,19 @@ fn notes(out: &mut Layout, heading: &str, notes: &[LeftOut]) {
     for note in notes.iter().take(MOST_NOTES) {
         match note.what.as_str() {
             "" => out.prose(2, &note.why),
-            // A place stands by itself, a phrase with what it leads to.
-            what if what.contains(' ') || what.len() > 17 => out.prose(2, &format!("{what}: {}", note.why)),
-            what => out.field(2, what, &note.why),
+            what => entry(out, 2, what, &note.why),
         }
     }
     more(out, notes.len());
+}
+
+/// A label with its text beside it, or below it if the label is too long for its column.
+fn entry(out: &mut Layout, indent: usize, label: &str, text: &str) {
+    if label.chars().count() < LABELS {
+        return out.field(indent, label, text);
+    }
+    out.prose(indent, label);
+    out.field(indent, "", text);
 }
 
 fn title(out: &mut Layout, text: &str) {

@@ -20,8 +20,19 @@ use crate::session::refuse;
 /// How many redirects lead from the address to the page.
 const MOST_REDIRECTS: usize = 5;
 /// Words in a path that do something when they are asked for.
-const DOING: [&str; 9] =
-    ["logout", "log-out", "signout", "sign-out", "delete", "remove", "unsubscribe", "destroy", "reset"];
+const DOING: [&str; 11] = [
+    "logout",
+    "log-out",
+    "signout",
+    "sign-out",
+    "delete",
+    "remove",
+    "unsubscribe",
+    "destroy",
+    "reset",
+    "shutdown",
+    "restart",
+];
 /// Words in a query that a secret stands behind.
 const SECRET: [&str; 11] =
     ["token", "key", "secret", "passw", "pwd", "sig", "auth", "session", "jwt", "code", "credential"];
@@ -68,7 +79,7 @@ pub(super) async fn pages(
     pages.iter_mut().for_each(|page| page.home = Arc::clone(&home));
     for (i, link) in links.iter().enumerate() {
         live.show(&format!("looking at {} of {}: {}", i + 1, counted(links.len(), "link"), link.path()));
-        match pages::look(&home, link, roots.as_deref(), world).await?.0 {
+        match pages::look(&home, link, roots.as_deref(), sight::PATIENCE, world).await?.0 {
             Ok(page) => pages.push(page),
             Err(unfit) => draft.leave_out(home.shown(link), unfit.why),
         }
@@ -108,7 +119,7 @@ async fn front(start: &Url, roots: Option<&str>, world: &World, live: &mut Live)
             ))
         };
         let home = Arc::new(Home { target: SITE.to_owned(), url: next.clone() });
-        let (seen, leads_to) = pages::look(&home, &next, roots, world).await?;
+        let (seen, leads_to) = pages::look(&home, &next, roots, sight::PATIENCE, world).await?;
         pages.push(seen.map_err(|unfit| down(unfit.why))?);
         let Some(to) = leads_to else { return Ok(pages) };
         if pages.len() > MOST_REDIRECTS || pages.iter().any(|page| page.url == to) {

@@ -26,9 +26,11 @@ impl Source for Dockerfile {
     }
 
     fn claims(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        let words = ["dockerfile", "containerfile"];
+        let is_one = words.contains(&name.as_str()) || name.ends_with(".dockerfile");
         let variant = |word: &str| name.strip_prefix(word).is_some_and(|rest| rest.starts_with('.'));
-        let is_one = ["Dockerfile", "Containerfile"].contains(&name) || name.ends_with(".Dockerfile");
-        is_one || ((variant("Dockerfile") || variant("Containerfile")) && !name.ends_with("ignore"))
+        is_one || (words.into_iter().any(variant) && !name.ends_with("ignore"))
     }
 
     fn read(&self, papers: &[Paper], into: &mut Clues) {

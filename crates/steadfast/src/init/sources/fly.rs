@@ -28,10 +28,8 @@ impl Source for Fly {
     fn exemplars(&self) -> Vec<Vec<(&'static str, &'static str)>> {
         vec![
             vec![("fly.toml", include_str!("fly/everything.toml"))],
-            vec![(
-                "fly.staging.toml",
-                "app = \"shop-staging\"\n[[services]]\ninternal_port = 53\nprotocol = \"udp\"\n",
-            )],
+            vec![("fly.staging.toml", include_str!("fly/services.toml"))],
+            vec![("fly.toml", "app = \"{APP_NAME}\"\n[mounts]\ndestination = \"/data\"\n[http_service]\n")],
         ]
     }
 }
@@ -46,25 +44,28 @@ fn one(paper: &Paper, into: &mut Clues) {
             return into.miss(paper.at(line), format!("it is no TOML: {what}; nothing of it was used"));
         }
     };
-    let Some(app) = root.get("app").and_then(Value::as_str).filter(|app| is_name(app)) else {
-        let why = "there is no `app` in it, so its address is not known; `fly status` says it";
-        return into.miss(paper.path.clone(), why);
-    };
-    let file = File { paper, app };
-    let mut said = vec![format!("app {app}")];
-    let mut services = 0;
-    for service in root.get("http_service").into_iter() {
-        file.http_service(service, into);
-        services += 1;
+    let app = root.get("app").and_then(Value::as_str).filter(|app| is_name(app));
+    let file = File { paper, app: app.unwrap_or_default() };
+    let mut said = Vec::new();
+    let services: Vec<&Value> = each(root.get("services")).collect();
+    let count = services.len() + usize::from(root.contains_key("http_service"));
+    match app {
+        Some(app) => {
+            said.push(format!("app {app}"));
+            root.get("http_service").into_iter().for_each(|service| file.http_service(service, into));
+            services.iter().for_each(|service| file.service(service, into));
+            if count == 0 {
+                into.miss(paper.path.clone(), format!("{app} has no service, so Fly lets nobody in from outside"));
+            }
+        }
+        None => {
+            let why = "`app` is no name of an app, so its address is not known: `fly status` says it, and `steadfast init \
+                       --url` looks at it";
+            into.miss(paper.path.clone(), why);
+        }
     }
-    for service in each(root.get("services")) {
-        file.service(service, into);
-        services += 1;
-    }
-    if services > 0 {
-        said.push(counted(services, "service"));
-    } else {
-        into.miss(paper.path.clone(), format!("{app} has no service, so Fly lets nobody in from outside"));
+    if count > 0 {
+        said.push(counted(count, "service"));
     }
     let checks = root.get("checks").and_then(Value::as_table);
     for (name, check) in checks.into_iter().flatten() {
@@ -90,7 +91,8 @@ fn one(paper: &Paper, into: &mut Clues) {
     if !names.is_empty() {
         said.push(format!("{} ({})", counted(names.len(), "variable"), listed(names, 40)));
     }
-    into.read.push((paper.path.clone(), said.join(", ")));
+    let said = if said.is_empty() { "nothing that a check could see".to_owned() } else { said.join(", ") };
+    into.read.push((paper.path.clone(), said));
 }
 
 /// A file and its app.
@@ -166,6 +168,13 @@ impl File<'_> {
                     pages = true;
                 }
                 Some(80) => {}
+                Some(port) if handlers.contains(&"http") => {
+                    let scheme = if handlers.contains(&"tls") { "https" } else { "http" };
+                    let address = format!("{scheme}://{}.fly.dev:{port}", self.app);
+                    let says = format!("a service serves port {internal} at {address}");
+                    let ask = Ask::Page { base: Base::Public(address), path: "/".to_owned() };
+                    into.lead(self.at(&port.to_string()), format!("{}-{port}", self.app), says, ask);
+                }
                 Some(port) => self.port(port, &handlers, into),
                 None => into.miss(self.at("ports"), "a port that is no single number: name those that matter"),
             }

@@ -21,8 +21,11 @@ pub(super) fn page_of(command: &str) -> Option<HealthPage> {
     if !asks.iter().any(|word| command.contains(word)) {
         return None;
     }
-    let words = command.split(|c: char| c.is_whitespace() || "'\"`|&;()<>,[]".contains(c));
-    words.filter(|word| !word.is_empty()).find_map(of_word)
+    let words = || command.split(|c: char| c.is_whitespace() || "'\"`|&;()<>,[]".contains(c));
+    // A bare `localhost` may be what an option wants, such as --noproxy.
+    let is_address = |word: &&str| word.contains([':', '/']);
+    let bare = || words().filter(|word| !is_address(word)).find_map(of_word);
+    words().filter(is_address).find_map(of_word).or_else(bare)
 }
 
 fn of_word(word: &str) -> Option<HealthPage> {
@@ -57,6 +60,8 @@ mod tests {
     fn the_page_of_curl_wget_and_friends_is_found_and_nothing_with_a_secret() {
         check("curl -fsS http://localhost:8080/healthz || exit 1", Some((8080, "/healthz")));
         check("wget -q --spider localhost/ping", Some((80, "/ping")));
+        check("curl -s --noproxy localhost localhost:3000/health | grep -q OK", Some((3000, "/health")));
+        check("curl -f localhost", Some((80, "/")));
         check("wget --no-verbose --tries=1 --spider http://127.0.0.1:3000 || exit 1", Some((3000, "/")));
         check("node -e \"require('http').get('http://localhost:3000/up')\"", Some((3000, "/up")));
         check(

@@ -66,9 +66,12 @@ impl Service {
         if let Some(image) = text("image") {
             self.image = expand(image, &|_| None).known().ok().map(str::to_owned).or(self.image.take());
         }
-        let context = node.get("build").and_then(|build| build.text().or_else(|| build.get("context")?.text()));
-        if node.get("build").is_some() {
-            self.builds = folder(&paper.folder, context.unwrap_or("."));
+        if let Some(build) = node.get("build") {
+            let part = |key: &str| build.get(key).and_then(|node| node.text());
+            let context = build.text().or_else(|| part("context")).unwrap_or(".");
+            // The Dockerfile's own folder is what it is known by.
+            let within = part("dockerfile").and_then(|file| file.rsplit_once('/')).map_or(".", |(folder, _)| folder);
+            self.builds = folder(&paper.folder, context).and_then(|base| folder(&base, within));
         }
         self.user = named(node, "POSTGRES_USER").or(self.user.take());
         self.database = named(node, "POSTGRES_DB").or(self.database.take());
@@ -103,7 +106,13 @@ impl Service {
         let read = match &node.raw {
             Raw::Scalar { text, .. } => {
                 let expanded = expand(text, &|_| None);
-                expanded.known().and_then(PortLine::read).map(|line| (line, expanded.names))
+                let outside = expanded.text.strip_suffix(":$").filter(|outside| !outside.contains('$'));
+                let read = match outside.and_then(|outside| outside.rsplit(':').next().map(|port| (outside, port))) {
+                    // Which port of the container it is does not matter to whom that of this machine is known.
+                    Some((outside, port)) => PortLine::read(&format!("{outside}:{port}")),
+                    None => expanded.known().and_then(PortLine::read),
+                };
+                read.map(|line| (line, expanded.names))
             }
             Raw::Table(_) => long(node),
             Raw::Null | Raw::List(_) => Err(format!("a port is {}", node.sort())),
@@ -144,18 +153,17 @@ impl Service {
                 into.miss(&*self.from, format!("port {port} of `{}` {why}", self.name));
             }
         }
-        if published == 0 && self.ports.is_empty() && self.exposed.is_empty() && !self.extends && !self.host {
-            into.miss(
-                &*self.from,
-                format!("`{}` publishes no port: nothing of it can be dialled from here", self.name),
-            );
-        }
-        let database = self.image.as_deref().is_some_and(image::is_postgres);
-        if let Some((at, Health::Other)) = &self.health
-            && !database
-            && !self.ports.iter().any(|(_, line)| self.known(line, 1).is_some())
-        {
-            self.ask_compose(at, swarm, into);
+        let known = self.ports.iter().any(|(_, line)| self.known(line, 1).is_some());
+        match &self.health {
+            // What nobody can dial Docker has asked at least.
+            Some((at, Health::Page(_) | Health::Other)) if published == 0 => self.ask_compose(at, swarm, into),
+            Some((at, Health::Other)) if !known => self.ask_compose(at, swarm, into),
+            Some((_, Health::Off | Health::Page(_) | Health::Other)) | None => {
+                if self.ports.is_empty() && self.exposed.is_empty() && !self.extends && !self.host {
+                    let why = "publishes no port: nothing of it can be dialled from here";
+                    into.miss(&*self.from, format!("`{}` {why}", self.name));
+                }
+            }
         }
     }
 
@@ -231,7 +239,7 @@ impl Service {
             why: "init runs no program".to_owned(),
             then: "run the command by hand, and take it in if it says `healthy`".to_owned(),
         };
-        let says = format!("`{}` has a health check of its own, which runs within the container", self.name);
+        let says = format!("`{}` is asked by its own health check, within the container", self.name);
         into.lead(at.to_owned(), format!("{}-health", self.name), says, Ask::Later(later));
     }
 }
