@@ -55,7 +55,7 @@ pub struct Ran {
 
 impl Ran {
     /// Calls `seen` with every keyed record by fingerprint, key and place; lines are counted from the start of the input.
-    pub(crate) fn keyed(&mut self, mut seen: impl FnMut(Keyed) -> std::io::Result<()>) -> std::io::Result<()> {
+    pub(crate) fn keyed(&mut self, mut seen: impl FnMut(Keyed<'_>) -> std::io::Result<()>) -> std::io::Result<()> {
         let bases = &self.bases;
         self.gathered.merged(|mut entry| {
             entry.place = resolved(entry.place, bases);

@@ -51,7 +51,7 @@ impl Written {
 pub(crate) fn short(text: &[u8], from: usize) -> Option<(i64, usize)> {
     let word = eight(text, from);
     let (digits, count) = leading(word);
-    let next = (word >> (8 * count & 63)) as u8;
+    let next = (word >> ((8 * count) & 63)) as u8;
     let zero_first = digits & 0xff == 0 && count > 1;
     if count == 0 || count == 8 || zero_first || matches!(next, b'.' | b'e' | b'E') {
         return None;
