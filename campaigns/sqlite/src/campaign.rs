@@ -177,13 +177,15 @@ impl Desk {
         let row = tally.rows.entry(kind.to_owned()).or_default();
         row.cases += 1;
         let is_built = kind.starts_with("none");
-        let wrong = match (&proof, &pragma) {
+        let wrong: Option<String> = match (&proof, &pragma) {
             (Ok(proof), Ok(())) if proof.verdict == Verdict::Pass => {
                 row.both_sound += 1;
                 None
             }
-            _ if is_built => Some("a database as SQLite made it"),
-            (Ok(proof), Err(_)) if proof.verdict == Verdict::Pass => Some("the prover passes, the pragma faults"),
+            _ if is_built => Some("a database as SQLite made it".into()),
+            (Ok(proof), Err(_)) if proof.verdict == Verdict::Pass => {
+                Some("the prover passes, the pragma faults".into())
+            }
             (Ok(proof), Err(_)) if proof.verdict == Verdict::Fail => {
                 row.both_faulty += 1;
                 None
@@ -197,7 +199,7 @@ impl Desk {
                         }
                         None
                     }
-                    Err(_) => Some("the prover faults, the pragma passes, and the second judge does not confirm it"),
+                    Err(why) => Some(format!("the prover faults, the pragma passes, and it is not confirmed: {why}")),
                 }
             }
             (Ok(_), _) => {
@@ -213,7 +215,7 @@ impl Desk {
                 row.unknown += 1;
                 None
             }
-            (Err(_), Ok(())) => Some("the prover refuses what the pragma passes"),
+            (Err(_), Ok(())) => Some("the prover refuses what the pragma passes".into()),
         };
         if let Some(wrong) = wrong {
             row.wrong += 1;

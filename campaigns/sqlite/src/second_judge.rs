@@ -38,32 +38,50 @@ pub const ACCEPTED: &[Code] = &[
     Code::ContentStart,
 ];
 
-/// Follows from another fault of the same tree and needs none of its own.
-const FOLLOWING: &[Code] = &[Code::EntryCount, Code::IndexContent];
+/// Follows from another fault of the same table or of an index of it, and needs none of its own.
+const FOLLOWING: &[Code] = &[Code::EntryCount, Code::IndexContent, Code::MissingEntry, Code::StrayEntry];
 
-/// Confirms every finding of a proof, or says which one it cannot.
+/// Confirms every finding of a proof, or says which one it cannot, and why if it could not look: an error confirms nothing.
 pub fn confirms(database: &Database, file: &Path, proof: &Proof) -> Result<(), String> {
     let bytes = std::fs::read(file).map_err(|why| why.to_string())?;
     let judge = Judge { database, bytes: &bytes, file };
     let mut confirmed: Vec<&Finding> = Vec::new();
-    let mut open: Vec<&Finding> = Vec::new();
+    let mut open: Vec<(&Finding, String)> = Vec::new();
     for finding in &proof.findings {
-        if ACCEPTED.contains(&finding.code) && judge.confirms(finding) {
-            confirmed.push(finding)
-        } else {
-            open.push(finding)
+        if !ACCEPTED.contains(&finding.code) {
+            open.push((finding, "its code is not on the list".to_owned()));
+            continue;
+        }
+        match judge.confirms(finding) {
+            Ok(true) => confirmed.push(finding),
+            Ok(false) => open.push((finding, "the second judge does not see it".to_owned())),
+            Err(why) => open.push((finding, format!("the second judge could not look: {why}"))),
         }
     }
-    for finding in open {
-        // A row without its entry follows from an entry or a row that was confirmed to be damaged.
-        let is_entry = |code| matches!(code, Code::MissingEntry | Code::StrayEntry);
-        let follows = (FOLLOWING.contains(&finding.code) || is_entry(finding.code))
-            && confirmed.iter().any(|other| other.code != Code::Truncated && other.code != Code::Schema);
+    for (finding, why) in open {
+        let follows = FOLLOWING.contains(&finding.code)
+            && confirmed.iter().any(|other| {
+                other.code != Code::Truncated && other.code != Code::Schema && judge.are_of_one_table(finding, other)
+            });
         if !follows {
-            return Err(format!("{finding:?}"));
+            return Err(format!("{why}: {finding:?}"));
         }
     }
     Ok(())
+}
+
+/// Whether one of several looks confirms. A look that failed confirms nothing, and unless another confirms it is told: then
+/// the case counts as wrong.
+fn any_confirms<const N: usize>(looks: [rusqlite::Result<bool>; N]) -> Result<bool, String> {
+    let mut failed = None;
+    for look in looks {
+        match look {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(why) => failed = Some(why.to_string()),
+        }
+    }
+    failed.map_or(Ok(false), Err)
 }
 
 struct Judge<'a> {
@@ -73,8 +91,8 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn confirms(&self, finding: &Finding) -> bool {
-        match finding.code {
+    fn confirms(&self, finding: &Finding) -> Result<bool, String> {
+        let is_seen = match finding.code {
             Code::Truncated => {
                 let size = self.page_size();
                 let pages = self.number(28, 4);
@@ -88,13 +106,18 @@ impl Judge<'_> {
                     finding.expected.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0);
                 record.types.len() != expected || !matches!(record.types.last(), Some(1..=6 | 8 | 9))
             }),
-            Code::MissingEntry | Code::StrayEntry | Code::EntryDiffers => finding.tree.as_ref().is_some_and(|tree| {
-                self.scans_differ(tree).unwrap_or(true) || self.repeated_column_differs(finding, tree).unwrap_or(true)
-            }),
-            Code::KeyOrder => finding.tree.as_ref().is_some_and(|tree| self.scans_differ(tree).unwrap_or(true)),
-            Code::EntryCount => finding.tree.as_ref().is_some_and(|tree| {
-                self.scans_differ(tree).unwrap_or(true) || self.partial_counts_differ(tree).unwrap_or(false)
-            }),
+            Code::MissingEntry | Code::StrayEntry | Code::EntryDiffers => {
+                let Some(tree) = &finding.tree else { return Ok(false) };
+                return any_confirms([self.scans_differ(tree), self.repeated_column_differs(finding, tree)]);
+            }
+            Code::KeyOrder => {
+                let Some(tree) = &finding.tree else { return Ok(false) };
+                return any_confirms([self.scans_differ(tree)]);
+            }
+            Code::EntryCount => {
+                let Some(tree) = &finding.tree else { return Ok(false) };
+                return any_confirms([self.scans_differ(tree), self.partial_counts_differ(tree)]);
+            }
             Code::PageType => finding.page.is_some_and(|page| {
                 let flag = self.number(self.page(page) + if page == 1 { 100 } else { 0 }, 1);
                 let expected = match finding.expected.as_str() {
@@ -105,7 +128,7 @@ impl Judge<'_> {
                 };
                 flag != expected
             }),
-            Code::Schema => self.schema_has_a_stranger().unwrap_or(true),
+            Code::Schema => return any_confirms([self.schema_has_a_stranger()]),
             Code::ContentStart => finding.page.is_some_and(|page| {
                 let start = self.page(page);
                 let header = start + if page == 1 { 100 } else { 0 };
@@ -114,7 +137,18 @@ impl Judge<'_> {
                 self.number(header + 5, 2) < end && self.number(header + 5, 2) != 0
             }),
             _ => false,
-        }
+        };
+        Ok(is_seen)
+    }
+
+    /// Whether two findings are about one table or its indexes.
+    fn are_of_one_table(&self, one: &Finding, other: &Finding) -> bool {
+        let table = |finding: &Finding| -> Option<String> {
+            let tree = finding.tree.as_ref()?;
+            let table = "SELECT tbl_name FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE";
+            self.open().and_then(|sql| sql.query_row(table, [tree], |row| row.get(0))).ok()
+        };
+        table(one).is_some_and(|one| table(other).is_some_and(|other| one.eq_ignore_ascii_case(&other)))
     }
 
     fn page_size(&self) -> usize {
@@ -315,4 +349,72 @@ fn bag(sql: &Connection, query: &str, columns: usize) -> rusqlite::Result<HashMa
         *bag.entry(values.join(", ")).or_default() += 1;
     }
     Ok(bag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::Desk;
+    use steadfast_sqlite::Planted;
+
+    /// What the second judge says to one finding about a sound table `t` with an index `i` and a partial index `p`.
+    fn check(change: &str, finding: Finding) -> Result<(), String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.db");
+        let sql = Connection::open(&file).unwrap();
+        let rows = "CREATE TABLE t(a, b); CREATE INDEX i ON t(a); CREATE INDEX p ON t(b) WHERE b > 1;
+            CREATE TABLE u(a); CREATE INDEX j ON u(a); INSERT INTO t VALUES(1, 2), (3, 4); INSERT INTO u VALUES(1);";
+        sql.execute_batch(rows).unwrap();
+        let mut proof = Desk { file: file.clone(), planted: Planted::Nothing }.prove().unwrap();
+        sql.execute_batch(change).unwrap();
+        drop(sql);
+        let bytes = std::fs::read(&file).unwrap();
+        let database = Database { recipe: String::new(), file: bytes.clone(), older: bytes, wal: None };
+        proof.findings = vec![finding];
+        confirms(&database, &file, &proof)
+    }
+
+    /// Another entry in the index than the table has a row for, made by putting an older root back.
+    const STRAY: &str = "PRAGMA writable_schema=ON;
+        CREATE TABLE k(a); CREATE INDEX ki ON k(a); INSERT INTO k VALUES(7);
+        UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'ki') WHERE name = 'i';";
+
+    #[test]
+    fn what_the_scans_show_is_confirmed_and_what_they_do_not_show_is_not() {
+        let finding = || Finding::new(Code::StrayEntry, "a row", "none").in_tree("i");
+        assert_eq!(check(STRAY, finding()), Ok(()));
+        assert!(check("", finding()).unwrap_err().starts_with("the second judge does not see it"));
+    }
+
+    #[test]
+    fn an_error_of_sql_confirms_nothing() {
+        // The table is no index, a name that is not there is none either, and a dropped table answers no scan.
+        for code in [Code::StrayEntry, Code::MissingEntry, Code::EntryDiffers, Code::KeyOrder, Code::EntryCount] {
+            for (change, tree) in [("", "t"), ("", "nowhere"), ("DROP TABLE t", "i")] {
+                let said = check(change, Finding::new(code, "", "").in_tree(tree)).unwrap_err();
+                assert!(said.starts_with("the second judge could not look: "), "{code:?} {tree}: {said}");
+            }
+        }
+        let unreadable = "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'nonsense' WHERE name = 't'";
+        let said = check(unreadable, Finding::new(Code::Schema, "", "")).unwrap_err();
+        assert!(said.starts_with("the second judge could not look: malformed database schema"), "{said}");
+    }
+
+    #[test]
+    fn a_fault_follows_only_from_one_of_its_own_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.db");
+        Connection::open(&file)
+            .unwrap()
+            .execute_batch("CREATE TABLE t(a); CREATE INDEX i ON t(a); CREATE TABLE u(a); CREATE INDEX j ON u(a)")
+            .unwrap();
+        let bytes = std::fs::read(&file).unwrap();
+        let database = Database { recipe: String::new(), file: bytes.clone(), older: Vec::new(), wal: None };
+        let judge = Judge { database: &database, bytes: &bytes, file: &file };
+        let at = |tree: &str| Finding::new(Code::EntryCount, "", "").in_tree(tree);
+        assert!(judge.are_of_one_table(&at("i"), &at("t")));
+        assert!(!judge.are_of_one_table(&at("i"), &at("u")));
+        assert!(!judge.are_of_one_table(&at("i"), &at("j")));
+        assert!(!judge.are_of_one_table(&at("i"), &Finding::new(Code::EntryCount, "", "")));
+    }
 }
