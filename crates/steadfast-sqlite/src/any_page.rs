@@ -168,7 +168,7 @@ fn varint(data: &[u8], at: &mut usize) -> Option<u64> {
         if index == 8 {
             return Some(value << 8 | byte);
         }
-        value = value << 7 | byte % 128;
+        value = (value << 7) | (byte % 128);
         if byte < 128 {
             break;
         }

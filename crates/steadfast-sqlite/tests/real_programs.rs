@@ -167,7 +167,7 @@ fn a_changed_page_is_never_passed(copy: &Copy) {
 
 #[test]
 fn a_shop_on_django_with_its_admin_its_users_and_its_sessions() {
-    check("django.sqlite3", &[], 12, 600);
+    check("django.sqlite3", &[], 12, 590);
 }
 
 #[test]
