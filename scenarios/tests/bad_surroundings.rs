@@ -113,6 +113,22 @@ fn however_few_files_it_may_open_it_says_so_and_blames_nobody_else() {
 }
 
 #[test]
+fn a_machine_that_trusts_nobody_cannot_tell_what_a_certificate_is_worth() {
+    let nginx = start();
+    let text = page(&nginx).replace(&nginx.url(), &format!("https://localhost:{}", nginx.tls().port()));
+    let mut workplace = Workplace::with(&text);
+    // The test's own authority is none that this machine trusts: that is the target's fault.
+    let report = workplace.run(&["verify", "--format", "json"]);
+    assert_eq!(report.exits(1).codes("page"), ["bad-certificate"]);
+    // As in a container that was built from nothing.
+    workplace.write("roots.pem", "");
+    workplace.set("SSL_CERT_FILE", &workplace.path().join("roots.pem").to_string_lossy().into_owned());
+    let report = workplace.run(&["verify", "--format", "json"]);
+    assert_eq!(report.exits(3).codes("page"), ["local-trouble"]);
+    report.says("this machine has no trusted roots").says("ca-certificates");
+}
+
+#[test]
 fn a_missing_secret_is_named_and_cannot_be_told() {
     let nginx = start();
     let text = page(&nginx)

@@ -2,6 +2,7 @@
 
 mod apt;
 mod bench;
+mod dist;
 mod docs;
 mod fuzz;
 mod packages;
@@ -16,7 +17,12 @@ type Command = (&'static str, &'static str, fn(&[String]) -> ExitCode);
 
 const COMMANDS: &[Command] = &[
     ("bench", "bench <name>: measure against peers, print the table for docs/benchmarks.md", bench::run),
-    ("docs", "docs: write the reference below docs/ from the code", docs::run),
+    ("dist", "dist [--out DIR]: the static binary with what is shipped beside it, tried in an empty root", dist::run),
+    (
+        "docs",
+        "docs [--site]: write the reference below docs/ from the code; --site: make a site of it in target/site",
+        docs::run,
+    ),
     ("fuzz", "fuzz <name> --cases N --seed S: run a differential campaign", fuzz::run),
     ("test", "test [--only STEP] [--from STEP]: everything that CI runs", test::run),
     ("tidy", "tidy: the rules of the house that a compiler does not know", tidy::run),

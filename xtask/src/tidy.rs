@@ -20,6 +20,7 @@ mod product;
 mod pure_core;
 pub(crate) mod reference;
 mod rule;
+mod site;
 mod sleeping_tests;
 mod source;
 #[cfg(test)]
@@ -52,6 +53,7 @@ const RULES: &[&dyn Rule] = &[
     &documented_commands::DocumentedCommands,
     &documented_paths::DocumentedPaths,
     &reference::Reference,
+    &site::Site,
     &libraries::Libraries,
     &attributes::Attributes,
     &unfinished::Unfinished,

@@ -9,6 +9,7 @@ mod head_bound;
 pub mod http;
 pub mod icmp;
 pub mod identity;
+pub mod name_service;
 pub mod patience;
 pub mod permits;
 pub mod proxy;

@@ -99,7 +99,10 @@ pub fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())))
 }
 
-/// The roots to trust: those of a PEM file, or this machine's.
+const NO_ROOTS: &str = "this machine has no trusted roots: install ca-certificates, name a file of them in SSL_CERT_FILE, \
+                        or give the check `roots`";
+
+/// The roots to trust: those of a PEM file, or this machine's. A machine without any cannot look.
 pub fn roots(file: Option<&Path>) -> Result<Arc<RootCertStore>, Trouble> {
     static NATIVE: OnceLock<Arc<RootCertStore>> = OnceLock::new();
     match file {
@@ -115,11 +118,18 @@ pub fn roots(file: Option<&Path>) -> Result<Arc<RootCertStore>, Trouble> {
             }
             Ok(Arc::new(store))
         }
-        None => Ok(Arc::clone(NATIVE.get_or_init(|| {
-            let mut store = RootCertStore::empty();
-            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            Arc::new(store)
-        }))),
+        None => {
+            let native = NATIVE.get_or_init(|| {
+                let mut store = RootCertStore::empty();
+                store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+                Arc::new(store)
+            });
+            // As in an empty container. The certificates of all targets would be taken for bad ones.
+            if native.is_empty() {
+                return Err(Trouble::new(codes::LOCAL_TROUBLE, NO_ROOTS));
+            }
+            Ok(Arc::clone(native))
+        }
     }
 }
 

@@ -41,6 +41,7 @@ struct CommandLine {
 }
 
 fn main() -> ExitCode {
+    steadfast_probe::name_service::of_a_static_binary();
     completion::answer(CommandLine::command);
     match CommandLine::try_parse() {
         Ok(line) => line.command.run().into(),

@@ -4,8 +4,8 @@ use super::rule::{Report, Rule};
 use super::tree::Tree;
 
 /// Folders whose paths are written from the root.
-const ROOMS: [&str; 9] =
-    ["crates/", "xtask/", "docs/", "examples/", "scenarios/", "bench/", "campaigns/", ".ci/", ".config/"];
+const ROOMS: [&str; 10] =
+    ["crates/", "xtask/", "docs/", "examples/", "scenarios/", "bench/", "campaigns/", "packaging/", ".ci/", ".config/"];
 
 /// Links and `paths/like/this.rs` in Markdown lead to a file or a folder. One with `<a name>` in it is a pattern.
 pub(super) struct DocumentedPaths;
