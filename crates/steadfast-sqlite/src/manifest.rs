@@ -6,10 +6,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Result;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{Advice, fadvise};
 
 use crate::error::{ProveError, ProveErrorKind};
 use crate::header::PAGE_SIZES;
@@ -236,6 +239,18 @@ impl Reference {
         }
         digests.truncate((to - start) as usize);
         Ok(digests.split_off((from - start) as usize))
+    }
+
+    /// Says to the kernel that [`Reference::page`] will be asked for these pages: the groups that they are in, and all
+    /// that is above, which is a 256th of the whole.
+    pub(crate) fn will_need(&self, numbers: &[u32]) {
+        let group_bytes = 32 * FAN_OUT;
+        for number in numbers {
+            let group = u64::from(number.saturating_sub(1)) / FAN_OUT;
+            let _ = fadvise(&self.file, HEADER + group * group_bytes, NonZeroU64::new(group_bytes), Advice::WillNeed);
+        }
+        let above = HEADER + 32 * u64::from(self.pages);
+        let _ = fadvise(&self.file, above, NonZeroU64::new(self.end() - above), Advice::WillNeed);
     }
 
     /// The hash of one page, held against the root on its way up.
