@@ -69,6 +69,11 @@ impl Workplace {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Takes a variable away again.
+    pub fn unset(&mut self, name: &str) {
+        self.environment.retain(|(known, _)| known != name);
+    }
+
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Ran {
         self.start(arguments).wait()

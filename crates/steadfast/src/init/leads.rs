@@ -468,8 +468,11 @@ fn wait(lead: &Lead, later: Later, draft: &mut Draft) {
         at = draft.target(wanted, &address);
         look[key] = json!({ "target": at });
     }
-    let known = draft.waiting.iter().any(|waiting| waiting.check.kind == kind && waiting.check.look == look);
-    if known {
+    let same = |known: &Drafted| {
+        let question = kind == "sql" && known.look.get("database") == look.get("database");
+        known.kind == kind && (known.look == look || question)
+    };
+    if draft.waiting.iter().any(|waiting| same(&waiting.check)) {
         return;
     }
     if draft.waiting.len() >= MOST_WAITING {
