@@ -204,6 +204,15 @@ impl Ran {
         self
     }
 
+    /// It must have said this, wherever its lines were broken.
+    #[track_caller]
+    pub fn tells(&self, text: &str) -> &Ran {
+        let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = in_one_line(&self.said());
+        assert!(said.contains(&in_one_line(text)), "`{}` does not tell `{text}`:\n{}", self.line, self.said());
+        self
+    }
+
     /// It must not have said this.
     #[track_caller]
     pub fn never_says(&self, text: &str) -> &Ran {
