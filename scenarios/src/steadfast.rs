@@ -69,6 +69,11 @@ impl Workplace {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Takes a variable away again.
+    pub fn unset(&mut self, name: &str) {
+        self.environment.retain(|(known, _)| known != name);
+    }
+
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Ran {
         self.start(arguments).wait()
@@ -196,6 +201,15 @@ impl Ran {
     #[track_caller]
     pub fn says(&self, text: &str) -> &Ran {
         assert!(self.said().contains(text), "`{}` does not say `{text}`:\n{}", self.line, self.said());
+        self
+    }
+
+    /// It must have said this, wherever its lines were broken.
+    #[track_caller]
+    pub fn tells(&self, text: &str) -> &Ran {
+        let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = in_one_line(&self.said());
+        assert!(said.contains(&in_one_line(text)), "`{}` does not tell `{text}`:\n{}", self.line, self.said());
         self
     }
 

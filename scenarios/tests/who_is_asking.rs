@@ -37,12 +37,10 @@ fn start(what: &str, command: impl Fn(u16) -> Command) -> Server {
     })
 }
 
-#[test]
-fn a_server_that_asks_for_a_certificate_is_shown_ours() {
-    let workplace = Workplace::new();
-    let certificates = Certificates::write(&workplace.path().join("tls"));
+/// A server that lets in whoever shows a certificate of this authority.
+fn asking(certificates: &Certificates) -> Server {
     let (certificate, key) = certificates.leaf("good");
-    let server = start("openssl s_server", |port| {
+    start("openssl s_server", |port| {
         let mut command = Command::new("openssl");
         command.args([
             "s_server",
@@ -56,7 +54,30 @@ fn a_server_that_asks_for_a_certificate_is_shown_ours() {
         command.arg("-CAfile").arg(certificates.authority());
         command.arg("-cert").arg(&certificate).arg("-key").arg(&key);
         command
-    });
+    })
+}
+
+/// A proxy for those who know its password.
+fn tinyproxy(workplace: &Workplace) -> Server {
+    start("tinyproxy", |port| {
+        let file = workplace.path().join(format!("tinyproxy-{port}.conf"));
+        std::fs::write(
+            &file,
+            format!("Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nBasicAuth canary correct-horse\n"),
+        )
+        .expect("its configuration");
+        let mut command = Command::new("tinyproxy");
+        command.arg("-d").arg("-c").arg(&file).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command
+    })
+}
+
+#[test]
+fn a_server_that_asks_for_a_certificate_is_shown_ours() {
+    let workplace = Workplace::new();
+    let certificates = Certificates::write(&workplace.path().join("tls"));
+    let (certificate, key) = certificates.leaf("good");
+    let server = asking(&certificates);
     let (port, roots) = (server.port, certificates.authority());
     let check = |identity: &str| {
         format!(
@@ -84,17 +105,7 @@ fn a_server_that_asks_for_a_certificate_is_shown_ours() {
 fn what_lies_behind_a_proxy_is_reached_through_it_alone() {
     let nginx = Nginx::start(&[("/index.html", "all is well")]);
     let workplace = Workplace::new();
-    let proxy = start("tinyproxy", |port| {
-        let file = workplace.path().join(format!("tinyproxy-{port}.conf"));
-        std::fs::write(
-            &file,
-            format!("Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nBasicAuth canary correct-horse\n"),
-        )
-        .expect("its configuration");
-        let mut command = Command::new("tinyproxy");
-        command.arg("-d").arg("-c").arg(&file).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        command
-    });
+    let proxy = tinyproxy(&workplace);
     let check = |port: u16, url: &str| {
         format!(
             "[project]\nname = \"inside\"\n[[check]]\nid = \"page\"\n[check.http]\nget = \"{url}/\"\nroots = \"{}\"\n\
@@ -119,4 +130,65 @@ fn what_lies_behind_a_proxy_is_reached_through_it_alone() {
     workplace.write("steadfast.toml", check(nobody, &nginx.url()));
     let gone = workplace.run(&["verify"]);
     assert!(matches!(gone.code, Some(1 | 3)), "{}", gone.said());
+}
+
+#[test]
+fn an_imported_check_takes_its_proxy_along_and_not_its_password() {
+    let nginx = Nginx::start(&[("/index.html", "all is well")]);
+    let mut workplace = Workplace::new();
+    let proxy = tinyproxy(&workplace);
+    let through = format!("http://canary:correct-horse@127.0.0.1:{}", proxy.port);
+    let gatus = format!(
+        "endpoints:\n  - name: page\n    url: {}/\n    client: {{ proxy-url: '{through}' }}\n    conditions: ['[BODY] == \
+         pat(*well*)']\n",
+        nginx.url()
+    );
+    let blackbox = format!(
+        "modules:\n  page:\n    prober: http\n    http: {{ proxy_url: '{through}', fail_if_body_not_matches_regexp: [well] }}\n"
+    );
+    let scrape = format!(
+        "scrape_configs:\n  - job_name: page\n    metrics_path: /probe\n    params: {{ module: [page] }}\n    static_configs: \
+         [{{ targets: ['{}'] }}]\n",
+        nginx.url()
+    );
+    workplace.write("curl", format!("curl -x {through} {}/\n", nginx.url()));
+    workplace.write("gatus", gatus);
+    workplace.write("blackbox", blackbox);
+    workplace.write("prometheus.yml", scrape);
+    for (format, more) in [("curl", &[][..]), ("gatus", &[]), ("blackbox", &["--targets", "prometheus.yml"])] {
+        let _ = std::fs::remove_file(workplace.path().join("steadfast.toml"));
+        let imported = workplace.run(&[&["import", format, format], more].concat());
+        imported.exits(0).says("PROXY_PASSWORD").never_says("correct-horse");
+        let text = std::fs::read_to_string(workplace.path().join("steadfast.toml")).expect("our file");
+        assert!(!text.contains("correct-horse") && text.contains("proxy.user = \"canary\""), "{text}");
+        // Without its password it is not let through, so it is the proxy that is asked.
+        let unset = workplace.run(&["verify"]);
+        unset.exits(3).says("missing-secret");
+        let name = text.lines().find_map(|line| line.strip_prefix("proxy.password = { env = \"")).expect("a name");
+        workplace.set(name.trim_end_matches("\" }"), "correct-horse");
+        workplace.run(&["verify"]).exits(0);
+        workplace.unset(name.trim_end_matches("\" }"));
+    }
+}
+
+#[test]
+fn an_imported_check_shows_the_certificate_that_it_showed() {
+    let workplace = Workplace::new();
+    let certificates = Certificates::write(&workplace.path().join("tls"));
+    let (certificate, key) = certificates.leaf("good");
+    let server = asking(&certificates);
+    let (roots, certificate, key) = (certificates.authority(), certificate.display(), key.display());
+    let line = format!(
+        "curl --cert {certificate} --key {key} --cacert {} --resolve localhost:{port}:127.0.0.1 https://localhost:{port}/\n",
+        roots.display(),
+        port = server.port
+    );
+    workplace.write("probe.sh", line);
+    workplace.run(&["import", "curl", "probe.sh"]).exits(0);
+    workplace.run(&["verify"]).exits(0);
+    let text = std::fs::read_to_string(workplace.path().join("steadfast.toml")).expect("our file");
+    let without: String =
+        text.lines().filter(|line| !line.starts_with("client_certificate")).map(|line| format!("{line}\n")).collect();
+    workplace.write("steadfast.toml", without);
+    workplace.run(&["verify"]).exits(1);
 }

@@ -18,18 +18,6 @@ pub struct Used {
     pub peak: f64,
 }
 
-/// The best of some rounds.
-pub fn best(program: &[String], rounds: usize) -> Result<Used, String> {
-    let mut best: Option<Used> = None;
-    for _ in 0..rounds {
-        let used = measure(program)?;
-        if best.is_none_or(|best| used.cpu < best.cpu) {
-            best = Some(used);
-        }
-    }
-    best.ok_or_else(|| "no round".to_owned())
-}
-
 /// Runs a program; the answer is what it used, or why not.
 pub fn measure(program: &[String]) -> Result<Used, String> {
     let me = std::env::current_exe().map_err(|why| why.to_string())?;

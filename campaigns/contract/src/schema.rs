@@ -69,6 +69,9 @@ fn keyword(random: &mut Random, depth: usize, seven: bool, members: &mut Map<Str
         5 => {
             let patterns = if random.one_in(2) { LONG_PATTERNS } else { PATTERNS };
             put("pattern", (*random.pick(patterns)).into());
+            if random.one_in(4) {
+                put("format", (*random.pick(&["date", "ipv4", "email", "uuid", "regex"])).into());
+            }
         }
         6 => put("minimum", number(random)),
         7 => put("maximum", number(random)),

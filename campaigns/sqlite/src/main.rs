@@ -28,12 +28,14 @@ fn main() -> ExitCode {
             }
         };
     }
-    if let [_, flag, times] = words.as_slice()
+    if let [_, flag, rest @ ..] = words.as_slice()
         && flag == "--live"
     {
-        let times = times.parse().unwrap_or(20);
+        let times = rest.first().and_then(|times| times.parse().ok()).unwrap_or(20);
+        let planted =
+            if rest.iter().any(|word| word == "--overlay-off") { Planted::OverlayOff } else { Planted::Nothing };
         let outcome = std::env::current_exe()
-            .and_then(|program| fuzz_sqlite::roles::live(&program, times, 100_000, &mut std::io::stdout()));
+            .and_then(|program| fuzz_sqlite::roles::live(&program, times, 100_000, planted, &mut std::io::stdout()));
         return match outcome {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::from(1),

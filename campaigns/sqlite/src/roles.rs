@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use steadfast_sqlite::{Event, Options, Planted, Proof, ProveError, Prover, Stage, Verdict};
 
 /// Plays a role to its end.
 pub fn play(role: &str, file: &Path) -> rusqlite::Result<()> {
@@ -41,8 +42,13 @@ pub fn prepare(file: &Path, rows: u32) -> rusqlite::Result<()> {
     sql.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
+/// How long a writer does other things between two commits.
+const THINKING: Duration = Duration::from_millis(1);
+
 /// Updates rows and indexes of every tree, with small checkpoints, until its input ends; then says how long the longest
-/// commit took.
+/// commit took. Two commits of three are larger than the bound at which SQLite copies the log back. Behind such a commit
+/// the whole log is copied back: whoever takes a read mark then reads the file alone, and the next commit restarts the log
+/// under them. A reader that comes behind a small commit holds a place within the log, which then cannot restart.
 fn write(file: &Path) -> rusqlite::Result<()> {
     let sql = Connection::open(file)?;
     sql.busy_timeout(Duration::from_secs(10))?;
@@ -56,16 +62,21 @@ fn write(file: &Path) -> rusqlite::Result<()> {
     });
     let (mut commits, mut longest) = (0u64, Duration::ZERO);
     while !ended.load(Ordering::Relaxed) {
-        let id = (commits * 6151 % u64::from(rows)) as i64 + 1;
+        let first = commits * 6151 % u64::from(rows);
+        let changed = if commits % 3 == 0 { 1 } else { 40 };
         let started = Instant::now();
         sql.execute_batch("BEGIN IMMEDIATE")?;
-        for table in ["a", "b", "c"] {
-            sql.execute(&format!("UPDATE {table} SET n = n + 1, name = name || '.' WHERE id = ?1"), [id])?;
-            sql.execute(&format!("UPDATE {table} SET name = substr(name, 1, 20) WHERE id = ?1"), [id])?;
+        for at in 0..changed {
+            let id = ((first + at * 499) % u64::from(rows)) as i64 + 1;
+            for table in ["a", "b", "c"] {
+                sql.execute(&format!("UPDATE {table} SET n = n + 1, name = name || '.' WHERE id = ?1"), [id])?;
+                sql.execute(&format!("UPDATE {table} SET name = substr(name, 1, 20) WHERE id = ?1"), [id])?;
+            }
         }
         sql.execute_batch("COMMIT")?;
         longest = longest.max(started.elapsed());
         commits += 1;
+        std::thread::park_timeout(THINKING);
         if commits == 200 {
             println!("writing");
         }
@@ -141,23 +152,57 @@ pub fn ask_about_lock(program: &Path, file: &Path) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// One proof of a live database.
+pub struct Live {
+    /// What came out.
+    pub outcome: Result<Proof, ProveError>,
+    /// Whether the log restarted between the moment that was judged and the end of the pass, while the read mark was held.
+    pub log_restarted: bool,
+}
+
+/// Proves a live database once.
+pub fn prove_live(file: &Path, options: &Options) -> Live {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    let mut at_the_end = None;
+    let outcome = Prover::new(file).options(options.clone()).run(&mut |event: Event| {
+        if event.stage == Stage::Closing {
+            at_the_end = std::fs::File::open(&log).and_then(|log| salts(&log)).ok();
+        }
+    });
+    let judged = outcome.as_ref().ok().and_then(|proof| proof.identity.as_ref()?.wal.as_ref().map(|wal| wal.salts));
+    let was_held = outcome.as_ref().is_ok_and(|proof| proof.wal.as_ref().is_some_and(|wal| wal.pinned));
+    Live { log_restarted: was_held && judged.is_some() && at_the_end.is_some() && judged != at_the_end, outcome }
+}
+
+/// The two numbers in a log's header that are others after each restart.
+fn salts(log: &std::fs::File) -> std::io::Result<[u32; 2]> {
+    use std::os::unix::fs::FileExt;
+    let mut raw = [0; 8];
+    log.read_exact_at(&mut raw, 16)?;
+    let [a, b, c, d, e, f, g, h] = raw;
+    Ok([u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])])
+}
+
 /// Proves a live database `times` times beside a writer and prints the longest commit with and without the prover.
-pub fn live(program: &Path, times: u32, rows: u32, out: &mut dyn Write) -> std::io::Result<bool> {
-    use steadfast_sqlite::{Prover, Verdict};
+pub fn live(program: &Path, times: u32, rows: u32, planted: Planted, out: &mut dyn Write) -> std::io::Result<bool> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("live.db");
     prepare(&file, rows).map_err(std::io::Error::other)?;
     let size = std::fs::metadata(&file)?.len();
-    let mut passes = 0;
+    let (mut passes, mut restarts) = (0, 0);
     let started = Instant::now();
     let writer = Player::start(program, "writer", &file)?;
     for turn in 1..=times {
-        match Prover::new(&file).run(&mut |_| ()) {
+        let live = prove_live(&file, &Options { planted, ..Options::default() });
+        let log = if live.log_restarted { "the log restarted meanwhile" } else { "the log did not restart" };
+        restarts += u32::from(live.log_restarted);
+        match live.outcome {
             Ok(proof) if proof.verdict == Verdict::Pass => {
                 passes += 1;
-                writeln!(out, "{turn}: pass, {:?}", proof.wal)?;
+                writeln!(out, "{turn}: pass, {log}, {:?}", proof.wal)?;
             }
-            Ok(proof) => writeln!(out, "{turn}: {:?} {:?}", proof.verdict, proof.findings.first())?,
+            Ok(proof) => writeln!(out, "{turn}: {:?}, {log}, {:?}", proof.verdict, proof.findings.first())?,
             Err(error) => writeln!(out, "{turn}: {error}")?,
         }
     }
@@ -169,7 +214,7 @@ pub fn live(program: &Path, times: u32, rows: u32, out: &mut dyn Write) -> std::
         std::thread::park_timeout(until.saturating_duration_since(Instant::now()));
     }
     let without = writer.end()?;
-    writeln!(out, "{passes} of {times} passed on {} MB beside a writer", size >> 20)?;
+    writeln!(out, "{passes} of {times} passed on {} MB beside a writer; the log restarted in {restarts}", size >> 20)?;
     writeln!(out, "with the prover: commits, longest in us: {with}; without: {without}")?;
     Ok(passes == times)
 }

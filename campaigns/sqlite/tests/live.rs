@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fuzz_sqlite::roles::{Player, ask_about_lock, prepare};
+use fuzz_sqlite::roles::{Live, Player, ask_about_lock, prepare, prove_live};
 use rusqlite::Connection;
 use steadfast_sqlite::{Options, Planted, ProveErrorKind, Prover, Verdict};
 
@@ -31,33 +31,42 @@ fn listing(folder: &Path) -> Vec<(String, u64, std::time::SystemTime)> {
     all
 }
 
-/// Proves a live database so often; how many times it passed.
-fn passes_beside_a_writer(times: usize, planted: Planted) -> usize {
+/// Proves a database beside a writer until enough was seen, sixty times at most.
+fn beside_a_writer(planted: Planted, mut is_enough: impl FnMut(&Live) -> bool) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("live.db");
     prepare(&file, 20_000).unwrap();
     let writer = Player::start(program(), "writer", &file).unwrap();
-    let passed = (0..times)
-        .filter(|_| {
-            let options = Options { planted, ..Options::default() };
-            let proof = Prover::new(&file).options(options).run(&mut |_| ());
-            proof.is_ok_and(|proof| proof.verdict == Verdict::Pass)
-        })
-        .count();
+    let options = Options { planted, ..Options::default() };
+    let was_seen = (0..60).any(|_| is_enough(&prove_live(&file, &options)));
     let said = writer.end().unwrap();
     let commits: u64 = said.split(' ').next().unwrap().parse().unwrap();
     assert!(commits > 200, "the writer must have been at work: {said}");
-    passed
+    was_seen
+}
+
+fn passed(live: &Live) -> bool {
+    live.outcome.as_ref().is_ok_and(|proof| proof.verdict == Verdict::Pass)
 }
 
 #[test]
-fn a_live_wal_that_restarts_is_proven_every_time() {
-    assert_eq!(passes_beside_a_writer(5, Planted::Nothing), 5);
+fn a_live_wal_is_proven_every_time_whether_it_restarts_meanwhile_or_not() {
+    let (mut times, mut restarts, mut within) = (0, 0, 0);
+    let all_was_seen = beside_a_writer(Planted::Nothing, |live| {
+        assert!(passed(live), "{:?}", live.outcome);
+        let frames = live.outcome.as_ref().unwrap().wal.as_ref().unwrap().frames;
+        assert!(frames == 0 || !live.log_restarted, "a log whose frames are judged must not restart");
+        times += 1;
+        restarts += u32::from(live.log_restarted);
+        within += u32::from(frames > 0);
+        times >= 5 && restarts >= 2 && within >= 1
+    });
+    assert!(all_was_seen, "of {times} passes {restarts} saw the log restart and {within} laid frames over the file");
 }
 
 #[test]
 fn without_the_overlay_a_live_wal_cannot_be_proven() {
-    assert!(passes_beside_a_writer(5, Planted::OverlayOff) < 5);
+    assert!(beside_a_writer(Planted::OverlayOff, |live| !passed(live)));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::keyed::{Collector, Gathered, Keyed};
 use crate::quarantine::{Quarantine, Whole};
 use crate::read::{self, Block, Blocks, Fault, Input, Progress, Reading, Sort};
 use crate::regression::{self, Earlier, Regression, Rules};
-use crate::scan::Marks;
+use crate::scan::{At, Marks};
 use crate::states::State;
 use crate::tally::Tally;
 
@@ -55,7 +55,7 @@ pub struct Ran {
 
 impl Ran {
     /// Calls `seen` with every keyed record by fingerprint, key and place; lines are counted from the start of the input.
-    pub(crate) fn keyed(&mut self, mut seen: impl FnMut(Keyed) -> std::io::Result<()>) -> std::io::Result<()> {
+    pub(crate) fn keyed(&mut self, mut seen: impl FnMut(Keyed<'_>) -> std::io::Result<()>) -> std::io::Result<()> {
         let bases = &self.bases;
         self.gathered.merged(|mut entry| {
             entry.place = resolved(entry.place, bases);
@@ -409,23 +409,27 @@ impl Hand<'_, '_> {
         let text = &block.bytes[..];
         let mut marks = std::mem::take(&mut self.marks);
         let marked = judge.mark(&mut marks, text);
-        let mut at = 0;
+        let mut start = 0;
+        let mut at = At::START;
         let mut line = 0;
-        while at < text.len() {
+        while start < text.len() {
             let place =
-                Place { file: self.file.number, stretch: block.stretch, line, offset: block.offset + at as u64 };
+                Place { file: self.file.number, stretch: block.stretch, line, offset: block.offset + start as u64 };
             line += 1;
             if let Some(end) = marked.and_then(|marked| judge.fast(&mut self.desk, marked, at, true)) {
-                self.record(&text[at..end], &text[at..end], place, true, false, outcome);
-                at = end + 1;
+                let record = &text[start..end.place()];
+                self.record(record, record, place, true, false, outcome);
+                at = end.over(1, 1);
+                start = at.place();
                 continue;
             }
-            let end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |found| at + found);
-            let record = &text[at..end];
+            let end = memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |found| start + found);
+            let record = &text[start..end];
             let unfinished = end == text.len() && block.last;
             // Bytes that are not UTF-8 are one line's fault: the others are walked one by one.
             let fast = marked.is_none() && judge.alone(&mut self.desk, &mut self.marks, record);
-            at = end + 1;
+            start = end + 1;
+            at = marked.map_or(at, |marked| marked.later(at, start));
             if record.trim_ascii().is_empty() {
                 outcome.tally.blank += 1;
                 continue;

@@ -8,10 +8,10 @@ use crate::contract::{Contract, Profile};
 use crate::finding::{Breach, Severity, Token};
 use crate::meaning::Meanings;
 use crate::official;
+use crate::plan::Plan;
 use crate::plan::bug::Sound;
 use crate::plan::walk::Scratch;
-use crate::plan::{Answer, Plan};
-use crate::scan::{Marked, Marks};
+use crate::scan::{At, Marked, Marks};
 use crate::states::{Facts, Path, Trie};
 use crate::strict;
 
@@ -105,6 +105,7 @@ impl<'a> Judge<'a> {
         {
             trie.take_freshness(&fresh.path);
         }
+        trie.know(contract.plan.props());
         let meanings = Meanings::new(contract, profile, |path| {
             trie.watched.iter().position(|known| known == path).unwrap_or_default()
         });
@@ -135,20 +136,18 @@ impl<'a> Judge<'a> {
 
     /// Where a good record ends; `None`: the slow path is to judge it.
     #[inline]
-    pub(crate) fn fast(&self, desk: &mut Desk, marked: Marked<'_>, from: usize, lines: bool) -> Option<usize> {
+    pub(crate) fn fast(&self, desk: &mut Desk, marked: Marked<'_>, from: At, lines: bool) -> Option<At> {
         desk.facts.clear();
-        desk.base = from;
-        match self.plan().walk(&self.trie, marked, from, lines, &mut desk.facts, &mut desk.scratch, Sound) {
-            Answer::Accept(end) if self.meanings.hold(&desk.facts.masks) => Some(end),
-            Answer::Accept(_) | Answer::Reject | Answer::DontKnow => None,
-        }
+        desk.base = from.place();
+        let walked = self.plan().walk(&self.trie, marked, from, lines, &mut desk.facts, &mut desk.scratch, Sound);
+        walked.ok().filter(|_| self.meanings.hold(&desk.facts.masks))
     }
 
     /// Whether a record that stands alone is good; `false`: the slow path is to judge it.
     pub(crate) fn alone(&self, desk: &mut Desk, marks: &mut Marks, record: &[u8]) -> bool {
         desk.facts.clear();
         let marked = self.mark(marks, record);
-        marked.is_some_and(|marked| self.fast(desk, marked, 0, false).is_some())
+        marked.is_some_and(|marked| self.fast(desk, marked, At::START, false).is_some())
     }
 
     /// The text as it is walked; `None`: it is not UTF-8.

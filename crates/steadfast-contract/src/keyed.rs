@@ -1,6 +1,7 @@
 //! Records by key: an eight-byte fingerprint, a number into a dictionary of (states, attribution), and where the record
 //! stands. Runs are sorted; what does not fit into memory is spilled to temporary files and merged.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 
@@ -10,12 +11,12 @@ use crate::states::State;
 /// Bytes that the runs of one thread may hold before they are spilled.
 const HELD: usize = 6 << 20;
 
-/// One keyed record.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Keyed {
+/// One keyed record, as it passes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Keyed<'k> {
     pub(crate) fingerprint: u64,
     /// The key, as text.
-    pub(crate) key: Box<[u8]>,
+    pub(crate) key: &'k [u8],
     pub(crate) place: Place,
     /// Into the dictionary.
     pub(crate) word: u32,
@@ -55,10 +56,29 @@ pub(crate) fn read_word(word: &[u8], followed: usize) -> (Vec<State>, String) {
 /// What one thread collects.
 #[derive(Debug, Default)]
 pub(crate) struct Collector {
-    held: Vec<Keyed>,
-    bytes: usize,
+    held: Vec<Held>,
+    /// The keys of what is held, one behind the other.
+    keys: Vec<u8>,
     spilled: Vec<Run>,
     pub(crate) dictionary: Dictionary,
+}
+
+/// One record of a run in memory.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    fingerprint: u64,
+    place: Place,
+    /// Where its key stands.
+    start: usize,
+    end: usize,
+    word: u32,
+}
+
+impl Held {
+    fn with<'k>(&self, keys: &'k [u8]) -> Keyed<'k> {
+        let Held { fingerprint, place, start, end, word } = *self;
+        Keyed { fingerprint, key: &keys[start..end], place, word }
+    }
 }
 
 #[derive(Debug)]
@@ -70,22 +90,31 @@ struct Run {
 impl Collector {
     pub(crate) fn push(&mut self, key: &[u8], word: &[u8], place: Place) -> io::Result<()> {
         let word = self.dictionary.number(word);
-        self.bytes += size_of::<Keyed>() + key.len() + 16;
-        self.held.push(Keyed { fingerprint: fingerprint(key), key: key.into(), place, word });
-        if self.bytes >= HELD { self.spill() } else { Ok(()) }
+        let start = self.keys.len();
+        self.keys.extend_from_slice(key);
+        self.held.push(Held { fingerprint: fingerprint(key), place, start, end: self.keys.len(), word });
+        if self.held.len() * size_of::<Held>() + self.keys.len() >= HELD { self.spill() } else { Ok(()) }
+    }
+
+    fn sort(&mut self) {
+        let keys = &self.keys;
+        // Equal fingerprints are rare, but for equal keys: only then are the keys looked at.
+        self.held.sort_unstable_by(|one, other| {
+            one.fingerprint.cmp(&other.fingerprint).then_with(|| one.with(keys).cmp(&other.with(keys)))
+        });
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        self.held.sort_unstable();
-        let mut out = BufWriter::new(tempfile::tempfile()?);
+        self.sort();
+        let mut out = BufWriter::with_capacity(128 << 10, tempfile::tempfile()?);
         for entry in &self.held {
-            write_entry(&mut out, entry)?;
+            write_entry(&mut out, entry.with(&self.keys))?;
         }
         let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.rewind()?;
         self.spilled.push(Run { file, entries: self.held.len() as u64 });
         self.held.clear();
-        self.bytes = 0;
+        self.keys.clear();
         Ok(())
     }
 }
@@ -106,7 +135,7 @@ impl Gathered {
         let parts = collectors
             .into_iter()
             .map(|mut collector| {
-                collector.held.sort_unstable();
+                collector.sort();
                 let renumbered = collector.dictionary.listed().iter().map(|word| numbers[&**word]).collect();
                 (collector, renumbered)
             })
@@ -115,32 +144,116 @@ impl Gathered {
     }
 
     /// Calls `seen` with every record in the order of fingerprint, key and place.
-    pub(crate) fn merged(&mut self, mut seen: impl FnMut(Keyed) -> io::Result<()>) -> io::Result<()> {
-        let mut runs: Vec<Box<dyn Iterator<Item = io::Result<Keyed>> + '_>> = Vec::new();
+    pub(crate) fn merged(&mut self, mut seen: impl FnMut(Keyed<'_>) -> io::Result<()>) -> io::Result<()> {
+        let mut streams: Vec<Stream<'_>> = Vec::new();
         for (collector, renumbered) in &mut self.parts {
-            let renumbered = &*renumbered;
-            let rename = move |mut entry: Keyed| {
-                entry.word = renumbered[entry.word as usize];
-                entry
-            };
-            runs.push(Box::new(collector.held.iter().cloned().map(move |entry| Ok(rename(entry)))));
+            let renumbered = &**renumbered;
+            streams.push(Stream { source: Source::Held(&collector.held, &collector.keys), renumbered });
             for run in &mut collector.spilled {
                 run.file.rewind()?;
-                let mut reader = BufReader::with_capacity(256 << 10, &run.file);
-                runs.push(Box::new((0..run.entries).map(move |_| read_entry(&mut reader).map(rename))));
+                let from = BufReader::with_capacity(128 << 10, &run.file);
+                let spilled = Spilled { from, left: run.entries, entry: None, key: Vec::new() };
+                streams.push(Stream { source: Source::Spilled(spilled), renumbered });
             }
         }
         let mut heap = BinaryHeap::new();
-        for (which, run) in runs.iter_mut().enumerate() {
-            if let Some(entry) = run.next() {
-                heap.push(std::cmp::Reverse((entry?, which)));
-            }
+        for (which, stream) in streams.iter_mut().enumerate() {
+            stream.start()?;
+            heap.extend(stream.head().map(|head| Reverse((head.fingerprint, which))));
         }
-        while let Some(std::cmp::Reverse((entry, which))) = heap.pop() {
-            if let Some(next) = runs[which].next() {
-                heap.push(std::cmp::Reverse((next?, which)));
+        let mut alike: Vec<(Box<[u8]>, Place, u32)> = Vec::new();
+        while let Some(Reverse((fingerprint, which))) = heap.pop() {
+            let next = heap.peek().map(|Reverse((fingerprint, _))| *fingerprint);
+            let stream = &mut streams[which];
+            if next != Some(fingerprint) {
+                // Nobody else has it: this stream goes on until another one has something smaller or equal.
+                while let Some(head) = stream.head().filter(|head| next.is_none_or(|next| head.fingerprint < next)) {
+                    seen(head)?;
+                    stream.advance()?;
+                }
+            } else {
+                while let Some(head) = stream.head().filter(|head| head.fingerprint == fingerprint) {
+                    alike.push((head.key.into(), head.place, head.word));
+                    stream.advance()?;
+                }
+                // The others that have it follow; the last of them is the one that finds nobody beside it.
+                let mut others = Vec::new();
+                while let Some(Reverse((_, other))) = heap.peek().filter(|Reverse((there, _))| *there == fingerprint) {
+                    others.push(*other);
+                    heap.pop();
+                }
+                for other in others {
+                    let stream = &mut streams[other];
+                    while let Some(head) = stream.head().filter(|head| head.fingerprint == fingerprint) {
+                        alike.push((head.key.into(), head.place, head.word));
+                        stream.advance()?;
+                    }
+                    heap.extend(stream.head().map(|head| Reverse((head.fingerprint, other))));
+                }
+                alike.sort_unstable();
+                for (key, place, word) in alike.drain(..) {
+                    seen(Keyed { fingerprint, key: &key, place, word })?;
+                }
             }
-            seen(entry)?;
+            heap.extend(streams[which].head().map(|head| Reverse((head.fingerprint, which))));
+        }
+        Ok(())
+    }
+}
+
+/// A sorted run that is read, in memory or from its file.
+struct Stream<'a> {
+    source: Source<'a>,
+    renumbered: &'a [u32],
+}
+
+enum Source<'a> {
+    /// What is left of it, and the keys.
+    Held(&'a [Held], &'a [u8]),
+    Spilled(Spilled<'a>),
+}
+
+struct Spilled<'a> {
+    from: BufReader<&'a std::fs::File>,
+    left: u64,
+    /// The entry that is next, without its key.
+    entry: Option<Keyed<'static>>,
+    key: Vec<u8>,
+}
+
+impl Stream<'_> {
+    fn start(&mut self) -> io::Result<()> {
+        match &mut self.source {
+            Source::Held(..) => Ok(()),
+            Source::Spilled(spilled) => spilled.next(),
+        }
+    }
+
+    fn head(&self) -> Option<Keyed<'_>> {
+        let head = match &self.source {
+            Source::Held(left, keys) => left.first()?.with(keys),
+            Source::Spilled(spilled) => Keyed { key: &spilled.key, ..spilled.entry? },
+        };
+        Some(Keyed { word: self.renumbered[head.word as usize], ..head })
+    }
+
+    fn advance(&mut self) -> io::Result<()> {
+        match &mut self.source {
+            Source::Held(left, _) => {
+                *left = left.get(1..).unwrap_or_default();
+                Ok(())
+            }
+            Source::Spilled(spilled) => spilled.next(),
+        }
+    }
+}
+
+impl Spilled<'_> {
+    fn next(&mut self) -> io::Result<()> {
+        self.entry = None;
+        if self.left > 0 {
+            self.left -= 1;
+            self.entry = Some(read_entry(&mut self.from, &mut self.key)?);
         }
         Ok(())
     }
@@ -151,33 +264,45 @@ pub(crate) fn fingerprint(key: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(key)
 }
 
-pub(crate) fn write_entry(out: &mut impl Write, entry: &Keyed) -> io::Result<()> {
-    out.write_all(&entry.fingerprint.to_le_bytes())?;
-    out.write_all(&entry.word.to_le_bytes())?;
-    out.write_all(&entry.place.file.to_le_bytes())?;
-    out.write_all(&entry.place.stretch.to_le_bytes())?;
-    out.write_all(&entry.place.line.to_le_bytes())?;
-    out.write_all(&entry.place.offset.to_le_bytes())?;
-    out.write_all(&(entry.key.len() as u32).to_le_bytes())?;
-    out.write_all(&entry.key)
+pub(crate) fn write_entry(out: &mut impl Write, entry: Keyed<'_>) -> io::Result<()> {
+    let mut head = [0; HEAD];
+    let mut rest = &mut head[..];
+    rest.write_all(&entry.fingerprint.to_le_bytes())?;
+    rest.write_all(&entry.word.to_le_bytes())?;
+    rest.write_all(&entry.place.file.to_le_bytes())?;
+    rest.write_all(&entry.place.stretch.to_le_bytes())?;
+    rest.write_all(&entry.place.line.to_le_bytes())?;
+    rest.write_all(&entry.place.offset.to_le_bytes())?;
+    rest.write_all(&(entry.key.len() as u32).to_le_bytes())?;
+    out.write_all(&head)?;
+    out.write_all(entry.key)
 }
 
-pub(crate) fn read_entry(from: &mut impl Read) -> io::Result<Keyed> {
-    let mut head = [0; 40];
+/// Bytes of an entry before its key.
+const HEAD: usize = 40;
+/// The longest record that may be judged is bounded by memory; a key in a run longer than this is damage.
+const LONGEST_KEY: usize = 1 << 30;
+
+/// The entry without its key, which is put into `key`.
+pub(crate) fn read_entry(from: &mut impl Read, key: &mut Vec<u8>) -> io::Result<Keyed<'static>> {
+    let mut head = [0; HEAD];
     from.read_exact(&mut head)?;
     let four = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let eight = |at: usize| u64::from(four(at)) | u64::from(four(at + 4)) << 32;
     let length = four(36) as usize;
-    if length > 1 << 20 {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a key of more than 1 MiB: not a run of ours"));
+    if length > LONGEST_KEY {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a key of more than 1 GiB: not a run of ours"));
     }
-    let mut key = vec![0; length];
-    from.read_exact(&mut key)?;
+    key.clear();
+    // A damaged length is found out by the end of the file, not by the end of the memory.
+    if from.by_ref().take(length as u64).read_to_end(key)? < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     Ok(Keyed {
         fingerprint: eight(0),
         word: four(8),
         place: Place { file: four(12), stretch: four(16), line: eight(20), offset: eight(28) },
-        key: key.into(),
+        key: &[],
     })
 }
 
@@ -196,17 +321,26 @@ mod tests {
                 collector.spill().unwrap();
             }
         }
+        // The same key in different runs, and twice in one.
+        for (which, line) in [(0, 9000), (1, 9001), (1, 9002)] {
+            collectors[which].push(b"key 4000", &[1, b'x'], place(line)).unwrap();
+        }
         let mut gathered = Gathered::new(collectors);
-        let mut seen = Vec::new();
+        let mut seen: Vec<(u64, Vec<u8>, Place, u32)> = Vec::new();
         gathered
             .merged(|entry| {
-                seen.push(entry);
+                seen.push((entry.fingerprint, entry.key.to_vec(), entry.place, entry.word));
                 Ok(())
             })
             .unwrap();
-        assert_eq!(seen.len(), 5000);
+        assert_eq!(seen.len(), 5003);
         assert!(seen.windows(2).all(|pair| pair[0] < pair[1]));
-        let one = seen.iter().find(|entry| &*entry.key == b"key 4321").unwrap();
-        assert_eq!((one.place.line, &*gathered.words[one.word as usize]), (4321, [1, b'x'].as_slice()));
+        let lines = |key: &[u8]| -> Vec<u64> {
+            seen.iter().filter(|(_, there, ..)| there == key).map(|(_, _, place, _)| place.line).collect()
+        };
+        assert_eq!(lines(b"key 4000"), [4000, 9000, 9001, 9002]);
+        assert_eq!(lines(b"key 4321"), [4321]);
+        let (.., word) = seen.iter().find(|(_, key, ..)| key == b"key 4321").unwrap();
+        assert_eq!(*gathered.words[*word as usize], [1, b'x']);
     }
 }

@@ -67,7 +67,7 @@ pub fn write(contract: &Contract, mut ran: Ran, agreement: &Agreement, out: &mut
     out.write_all(&head)?;
     ran.keyed(|mut entry| {
         entry.place.stretch = part - 1;
-        write_entry(out, &entry)
+        write_entry(out, entry)
     })?;
     out.write_all(b"SFEND")?;
     out.flush()
@@ -119,9 +119,9 @@ pub fn merge(
             Some(Some(other)) => return Err(format!("{name}: part {} again, after {other}", head.part)),
             None => return Err(format!("{name}: part {} of {}", head.part, head.parts)),
         }
+        let mut key = Vec::new();
         for _ in 0..head.keyed {
-            let entry = read_entry(bytes).map_err(damaged)?;
-            let Keyed { key, place, word, .. } = entry;
+            let Keyed { place, word, .. } = read_entry(bytes, &mut key).map_err(damaged)?;
             let word = head.words.get(word as usize).ok_or_else(|| format!("{name}: damaged: run that part again"))?;
             collector
                 .push(&key, word, place)

@@ -81,6 +81,14 @@ impl Plan {
         &self.escapes
     }
 
+    /// The names of all props, by their places among the successors.
+    pub(crate) fn props(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let rules = self.nodes.iter().filter_map(|node| node.object.as_deref());
+        rules.flat_map(|rule| {
+            rule.props.iter().enumerate().map(|(place, prop)| (rule.learnt as usize + place, &*prop.name))
+        })
+    }
+
     /// Walks with this engine from now on.
     pub fn with_engine(mut self, engine: Engine) -> Plan {
         self.engine = engine;
@@ -94,6 +102,9 @@ pub(crate) struct Node {
     pub(crate) kinds: u8,
     /// A number must be an integer.
     pub(crate) integer: bool,
+    /// The least and the greatest length in bytes of a string without escapes that satisfies the whole node, whatever
+    /// the text is; none does where there is more than a length.
+    pub(crate) sure: Lengths,
     /// Nothing but the base rules: no `also`, no `constants`.
     pub(crate) plain: bool,
     /// The base rules accept anything: an applicator may stand for the whole node.
@@ -104,6 +115,17 @@ pub(crate) struct Node {
     pub(crate) object: Option<Box<ObjectRule>>,
     pub(crate) constants: Vec<Constants>,
     pub(crate) also: Vec<Also>,
+}
+
+/// From the one to the other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lengths(pub(crate) usize, pub(crate) usize);
+
+impl Default for Lengths {
+    /// None.
+    fn default() -> Lengths {
+        Lengths(1, 0)
+    }
 }
 
 #[derive(Debug)]
@@ -191,8 +213,10 @@ pub(crate) struct ObjectRule {
 #[derive(Debug)]
 pub(crate) struct Prop {
     pub(crate) name: Box<[u8]>,
-    /// `"name":`
-    pub(crate) needle: Needle,
+    /// How the member begins behind a brace, by [`walk::Style`]: `"name":` or `"name": `.
+    pub(crate) first: [Needle; 2],
+    /// How it begins behind another member: `,"name":` or `, "name": `.
+    pub(crate) next: [Needle; 2],
     /// `None`: the name is only watched for (`required`), and is additional otherwise.
     pub(crate) node: Option<NodeId>,
 }

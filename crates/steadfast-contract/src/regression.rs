@@ -216,13 +216,13 @@ impl Work<'_> {
         }
     }
 
-    fn added(&mut self, entry: &Keyed) {
+    fn added(&mut self, entry: &Keyed<'_>) {
         self.new.records += 1;
         *self.new.by.entry(self.words[entry.word as usize].1.clone()).or_default() += 1;
         example(&mut self.new.examples, entry, self.rules.keep);
     }
 
-    fn pair(&mut self, word: u32, entry: &Keyed) {
+    fn pair(&mut self, word: u32, entry: &Keyed<'_>) {
         let Some((before, _)) = self.earlier_words.get(word as usize) else { return };
         let (now, who) = &self.words[entry.word as usize];
         for (path, place) in self.here.iter().enumerate() {
@@ -308,15 +308,15 @@ fn keys(mut tracked: Tracked, limit: Limit, of: u64, accepted: Option<u64>, keep
 }
 
 /// Keeps the first by place.
-fn example(examples: &mut Vec<(Place, Box<[u8]>)>, entry: &Keyed, keep: usize) {
+fn example(examples: &mut Vec<(Place, Box<[u8]>)>, entry: &Keyed<'_>, keep: usize) {
     if examples.len() < keep.saturating_mul(2).max(64) {
-        examples.push((entry.place, entry.key.clone()));
+        examples.push((entry.place, entry.key.into()));
         return;
     }
     examples.sort_unstable();
     examples.truncate(keep);
     if examples.last().is_none_or(|(last, _)| entry.place < *last) {
-        examples.push((entry.place, entry.key.clone()));
+        examples.push((entry.place, entry.key.into()));
     }
 }
 

@@ -13,7 +13,6 @@ use crate::contract::{Contract, Profile};
 use crate::finding::{Place, Severity};
 use crate::freshness::{self, Fresh};
 use crate::judge::Judge;
-use crate::keyed::Keyed;
 use crate::regression::{Regression, Rules};
 use crate::states::State;
 use crate::tally::Tally;
@@ -195,22 +194,26 @@ pub fn tell(judge: &Judge<'_>, mut ran: Ran, asked: &Asked) -> Result<(Report, W
     let mut regression = None;
     let mut temporary_failed = None;
     if judge.keyed {
-        let mut last: Option<Keyed> = None;
+        // The last key that was new.
+        let mut last: Option<(u64, Place)> = None;
+        let mut last_key: Vec<u8> = Vec::new();
         let mut found: Vec<(Place, Place, Box<[u8]>)> = Vec::new();
         let again = ran.keyed(|entry| {
-            if let Some(first) = &last
-                && first.fingerprint == entry.fingerprint
-                && first.key == entry.key
+            if let Some((fingerprint, first)) = last
+                && fingerprint == entry.fingerprint
+                && last_key == entry.key
             {
                 duplicates += 1;
-                found.push((first.place, entry.place, entry.key.clone()));
+                found.push((first, entry.place, entry.key.into()));
                 if found.len() > asked.keep.saturating_mul(2).max(64) {
                     found.sort_unstable();
                     found.truncate(asked.keep);
                 }
                 return Ok(());
             }
-            last = Some(entry);
+            last = Some((entry.fingerprint, entry.place));
+            last_key.clear();
+            last_key.extend_from_slice(entry.key);
             Ok(())
         });
         if let Err(why) = again {

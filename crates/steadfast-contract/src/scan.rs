@@ -1,13 +1,15 @@
-//! Marks the bytes at which the plain part of a JSON string may end, sixty-four bytes at a time: AVX-512 or AVX2 where
-//! the processor has it (asked at run time), SSE2 on any other x86-64, and a portable loop elsewhere. All give the same
-//! marks. The walk then finds the end of a string in a word of bits, without looking at its bytes.
+//! Finds the stops of a text, sixty-four bytes at a time: the bytes at which the plain part of a JSON string may end.
+//! AVX-512 or AVX2 where the processor has it (asked at run time), SSE2 on any other x86-64, and a portable loop
+//! elsewhere. All find the same stops. The walk then knows the end of a string from a list, without looking at its bytes
+//! and without a guess at its length.
 //!
-//! This is the only file of the crate with `unsafe` in it. Every load reads within an array of sixty-four bytes.
+//! This is the only file of the crate with `unsafe` in it. Every load reads within an array of the size that it reads,
+//! every store writes within one.
 #![cfg_attr(
     target_arch = "x86_64",
     expect(
         unsafe_code,
-        reason = "vector loads; measured in docs/benchmarks.md, compared with `portable` by the tests"
+        reason = "vector loads and stores; measured in docs/benchmarks.md, compared with `portable` by the tests"
     )
 )]
 
@@ -42,7 +44,7 @@ impl Engine {
             if std::arch::is_x86_feature_detected!("avx2") {
                 engines.push(Engine::Avx2);
             }
-            if std::arch::is_x86_feature_detected!("avx512bw") {
+            if has_avx512() {
                 engines.push(Engine::Avx512);
             }
         }
@@ -50,74 +52,163 @@ impl Engine {
     }
 }
 
-/// Room for the marks of a text: used again from text to text.
-#[derive(Debug, Default)]
-pub(crate) struct Marks {
-    words: Vec<u64>,
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    std::arch::is_x86_feature_detected!("avx512bw") && std::arch::is_x86_feature_detected!("avx512vbmi2")
 }
 
-/// A text that is UTF-8, with its marks.
+/// Room for the stops of a text: used again from text to text.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    /// Beyond the stops of the last text stands what was left there before.
+    stops: Vec<u32>,
+}
+
+/// Stops that are kept room for, however short the next text is.
+const KEPT: usize = 1 << 20;
+
+/// A text that is UTF-8, with its stops.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Marked<'a> {
     pub(crate) text: &'a [u8],
-    /// A bit for every byte of the text and for every place behind it up to the end of the last word. Set are the bits
-    /// of quotes, of backslashes, of control characters, and of every place behind the text.
-    words: &'a [u64],
+    /// The places of quotes, of backslashes and of control characters, in order; behind them at least one place at or
+    /// behind the end of the text.
+    stops: &'a [u32],
+}
+
+/// A place in a marked text, and how many stops are before it. One number, so that it stays in a register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct At(u64);
+
+impl At {
+    /// The start of a text.
+    pub(crate) const START: At = At(0);
+
+    /// Bytes before it.
+    #[inline(always)]
+    pub(crate) fn place(self) -> usize {
+        self.0 as u32 as usize
+    }
+
+    /// So many bytes further on, none of them a stop.
+    #[inline(always)]
+    pub(crate) fn plus(self, bytes: usize) -> At {
+        At(self.0.wrapping_add(bytes as u64))
+    }
+
+    /// So many bytes further on, so many of them stops.
+    #[inline(always)]
+    pub(crate) fn over(self, bytes: usize, stops: usize) -> At {
+        At(self.0.wrapping_add(bytes as u64 | (stops as u64) << 32))
+    }
+
+    /// At this place further on, with no stop between.
+    #[inline(always)]
+    pub(crate) fn to(self, place: usize) -> At {
+        At(self.0 & !0xffff_ffff | place as u64)
+    }
+
+    #[inline(always)]
+    fn stops(self) -> usize {
+        (self.0 >> 32) as usize
+    }
 }
 
 impl Marks {
-    /// Marks a text; `None` when it is not UTF-8.
+    /// Marks a text; `None` when it is not UTF-8, or too long (four gigabytes).
     pub(crate) fn of<'a>(&'a mut self, engine: Engine, text: &'a [u8]) -> Option<Marked<'a>> {
+        if text.len() > u32::MAX as usize - 4096 {
+            return None;
+        }
         simdutf8::basic::from_utf8(text).ok()?;
-        self.words.clear();
-        self.words.reserve(text.len() / 64 + 1);
+        // Room that one long record needed is not kept for the next thousand short ones.
+        if self.stops.len() > KEPT.max(text.len()) {
+            self.stops.truncate(KEPT);
+            self.stops.shrink_to_fit();
+        }
         let (blocks, rest) = text.as_chunks::<64>();
-        match engine {
-            Engine::Portable => self.words.extend(blocks.iter().map(portable)),
+        let found = match engine {
+            Engine::Portable => list(blocks, &mut self.stops, portable),
             #[cfg(target_arch = "x86_64")]
-            Engine::Sse2 => self.words.extend(blocks.iter().map(sse2)),
+            Engine::Sse2 => list(blocks, &mut self.stops, sse2),
             // The variants are public: whoever chose one may not have asked the processor. The answer is cached.
             #[cfg(target_arch = "x86_64")]
             Engine::Avx2 if std::arch::is_x86_feature_detected!("avx2") => {
                 // SAFETY: the processor has just been asked.
-                unsafe { avx2(blocks, &mut self.words) }
+                unsafe { avx2(blocks, &mut self.stops) }
             }
             #[cfg(target_arch = "x86_64")]
-            Engine::Avx512 if std::arch::is_x86_feature_detected!("avx512bw") => {
+            Engine::Avx512 if has_avx512() => {
                 // SAFETY: the processor has just been asked.
-                unsafe { avx512(blocks, &mut self.words) }
+                unsafe { avx512(blocks, &mut self.stops) }
             }
             #[cfg(target_arch = "x86_64")]
-            Engine::Avx2 | Engine::Avx512 => self.words.extend(blocks.iter().map(sse2)),
-        }
-        // Zero is a control character: the places behind the text are marked.
+            Engine::Avx2 | Engine::Avx512 => list(blocks, &mut self.stops, sse2),
+        };
+        // Zero is a control character: the places behind the text are stops.
         let mut last = [0; 64];
         last[..rest.len()].copy_from_slice(rest);
-        self.words.push(portable(&last));
-        Some(Marked { text, words: &self.words })
+        let room = room(&mut self.stops, found);
+        let found = found + unpack(portable(&last), (blocks.len() * 64) as u32, room);
+        Some(Marked { text, stops: &self.stops[..found] })
     }
 }
 
 impl Marked<'_> {
-    /// The first marked place at or after `from`, which is at most the end of the text; `from` itself if that is behind.
+    /// The place of the stop that is so many stops further on; the end of the text, or a place behind it, if there are
+    /// not so many.
     #[inline(always)]
-    pub(crate) fn next(&self, from: usize) -> usize {
-        let Some(word) = self.words.get(from / 64) else { return from };
-        let ahead = word >> (from % 64);
-        if ahead != 0 { from + ahead.trailing_zeros() as usize } else { self.next_word(from / 64 + 1) }
+    pub(crate) fn stop(&self, at: At, further: usize) -> usize {
+        match self.stops.get(at.stops() + further) {
+            Some(place) => *place as usize,
+            None => self.text.len(),
+        }
     }
 
-    #[inline(always)]
-    fn next_word(&self, first: usize) -> usize {
-        let mut at = first;
-        for word in self.words.get(first..).unwrap_or_default() {
-            if *word != 0 {
-                return at * 64 + word.trailing_zeros() as usize;
-            }
-            at += 1;
-        }
-        at * 64
+    /// The same place, with the stops before it counted from those before an earlier place.
+    pub(crate) fn later(&self, from: At, place: usize) -> At {
+        let ahead = self.stops.get(from.stops()..).unwrap_or_default();
+        At::START.over(place, from.stops() + ahead.partition_point(|stop| (*stop as usize) < place))
     }
+}
+
+/// Room for the stops of one more block.
+#[inline(always)]
+fn room(stops: &mut Vec<u32>, found: usize) -> &mut [u32; 64] {
+    if stops.len() < found + 64 {
+        more_room(stops, found);
+    }
+    let Some(room) = stops.get_mut(found..).and_then(|rest| rest.first_chunk_mut()) else { unreachable!() };
+    room
+}
+
+#[cold]
+#[inline(never)]
+fn more_room(stops: &mut Vec<u32>, found: usize) {
+    stops.resize((found + found / 2).max(found + 4096), 0);
+}
+
+#[inline(always)]
+fn list(blocks: &[[u8; 64]], stops: &mut Vec<u32>, find: impl Fn(&[u8; 64]) -> u64) -> usize {
+    let mut found = 0;
+    for (number, block) in blocks.iter().enumerate() {
+        found += unpack(find(block), number as u32 * 64, room(stops, found));
+    }
+    found
+}
+
+/// Lists the places of the bits; the answer: how many there are.
+#[inline(always)]
+fn unpack(mut word: u64, base: u32, room: &mut [u32; 64]) -> usize {
+    let count = word.count_ones() as usize;
+    // Eight at a time: how many there are is no guess of every round, and what is too much is written over.
+    for eight in room.chunks_exact_mut(8).take(count.div_ceil(8)) {
+        for place in eight {
+            *place = base.wrapping_add(word.trailing_zeros());
+            word &= word.wrapping_sub(1);
+        }
+    }
+    count
 }
 
 #[inline(always)]
@@ -149,12 +240,12 @@ fn sse2(block: &[u8; 64]) -> u64 {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn avx2(blocks: &[[u8; 64]], words: &mut Vec<u64>) {
+#[target_feature(enable = "avx2,bmi1,popcnt")]
+fn avx2(blocks: &[[u8; 64]], stops: &mut Vec<u32>) -> usize {
     use std::arch::x86_64::*;
     let (quotes, slashes) = (_mm256_set1_epi8(b'"' as i8), _mm256_set1_epi8(b'\\' as i8));
     let controls = _mm256_set1_epi8(0x1f);
-    words.extend(blocks.iter().map(|block| {
+    list(blocks, stops, |block| {
         let (parts, _) = block.as_chunks::<32>();
         parts.iter().rev().fold(0, |word, part| {
             // SAFETY: the load reads the thirty-two bytes of `part`; unaligned loads are allowed.
@@ -165,66 +256,158 @@ fn avx2(blocks: &[[u8; 64]], words: &mut Vec<u64>) {
             let hits = _mm256_movemask_epi8(_mm256_or_si256(_mm256_or_si256(quote, slash), control)) as u32;
             word << 32 | u64::from(hits)
         })
-    }));
+    })
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn avx512(blocks: &[[u8; 64]], words: &mut Vec<u64>) {
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
+fn avx512(blocks: &[[u8; 64]], stops: &mut Vec<u32>) -> usize {
     use std::arch::x86_64::*;
     let (quotes, slashes) = (_mm512_set1_epi8(b'"' as i8), _mm512_set1_epi8(b'\\' as i8));
     let space = _mm512_set1_epi8(b' ' as i8);
-    words.extend(blocks.iter().map(|block| {
+    let numbers: [u8; 64] = std::array::from_fn(|number| number as u8);
+    // SAFETY: the load reads the sixty-four bytes of `numbers`; unaligned loads are allowed.
+    let numbers = unsafe { _mm512_loadu_si512(numbers.as_ptr().cast()) };
+    let mut found = 0;
+    let mut base = _mm512_setzero_si512();
+    for block in blocks {
         // SAFETY: the load reads the sixty-four bytes of `block`; unaligned loads are allowed.
         let bytes = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
-        _mm512_cmpeq_epi8_mask(bytes, quotes)
+        let word = _mm512_cmpeq_epi8_mask(bytes, quotes)
             | _mm512_cmpeq_epi8_mask(bytes, slashes)
-            | _mm512_cmplt_epu8_mask(bytes, space)
-    }));
+            | _mm512_cmplt_epu8_mask(bytes, space);
+        let count = word.count_ones() as usize;
+        // The numbers of the bits that are set, close together.
+        let packed = _mm512_maskz_compress_epi8(word, numbers);
+        let (sixteens, _) = room(stops, found).as_chunks_mut::<16>();
+        let mut store = |sixteen: usize, numbers: __m128i| {
+            let places = _mm512_add_epi32(base, _mm512_cvtepu8_epi32(numbers));
+            // SAFETY: the store writes the sixteen numbers of one of the four arrays; unaligned stores are allowed.
+            unsafe { _mm512_storeu_si512(sixteens[sixteen].as_mut_ptr().cast(), places) }
+        };
+        store(0, _mm512_castsi512_si128(packed));
+        if count > 16 {
+            store(1, _mm512_extracti32x4_epi32::<1>(packed));
+            store(2, _mm512_extracti32x4_epi32::<2>(packed));
+            store(3, _mm512_extracti32x4_epi32::<3>(packed));
+        }
+        found += count;
+        base = _mm512_add_epi32(base, _mm512_set1_epi32(64));
+    }
+    found
 }
 
 /// Bytes to look for at a known place: keys with their quotes and colon, which are short.
 #[derive(Debug, Clone)]
 pub(crate) struct Needle {
     bytes: Box<[u8]>,
-    /// The first sixteen and the next sixteen bytes, and which bits of them count.
-    head: [u128; 2],
-    mask: [u128; 2],
+    /// The first thirty-two bytes, and which of them do not count.
+    head: [u8; WINDOW],
+    beyond: [u8; WINDOW],
+    stops: usize,
 }
+
+/// Bytes that are compared at once.
+pub(crate) const WINDOW: usize = 32;
 
 impl Needle {
     pub(crate) fn new(bytes: &[u8]) -> Needle {
-        let mut padded = [0; 32];
-        let short = bytes.len().min(32);
-        padded[..short].copy_from_slice(&bytes[..short]);
-        let halves = |bytes: &[u8; 32]| [0, 16].map(|at| sixteen(bytes, at).unwrap_or_default());
-        let mut mask = [0; 32];
-        mask[..short].fill(0xff);
-        Needle { bytes: bytes.into(), head: halves(&padded), mask: halves(&mask) }
+        let short = bytes.len().min(WINDOW);
+        let (mut head, mut beyond) = ([0; WINDOW], [0xff; WINDOW]);
+        head[..short].copy_from_slice(&bytes[..short]);
+        beyond[..short].fill(0);
+        Needle { bytes: bytes.into(), head, beyond, stops: bytes.iter().filter(|byte| stops(**byte)).count() }
     }
 
+    /// The place behind it, if `text` goes on with these bytes.
     #[inline(always)]
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
+    pub(crate) fn behind(&self, text: &[u8], from: At) -> Option<At> {
+        let rest = text.get(from.place()..)?;
+        let there = match rest.first_chunk() {
+            Some(window) if self.bytes.len() <= WINDOW => self.is_in(window),
+            _ => rest.starts_with(&self.bytes),
+        };
+        there.then(|| from.over(self.bytes.len(), self.stops))
     }
 
-    /// Whether `text` at `from` goes on with these bytes.
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    pub(crate) fn is_at(&self, text: &[u8], from: usize) -> bool {
-        if self.len() <= 32
-            && let Some(first) = sixteen(text, from)
-            && let Some(second) = sixteen(text, from + if self.len() > 16 { 16 } else { 0 })
-        {
-            return (first ^ self.head[0]) & self.mask[0] | (second ^ self.head[1]) & self.mask[1] == 0;
-        }
-        text.get(from..).is_some_and(|rest| rest.starts_with(&self.bytes))
+    fn is_in(&self, window: &[u8; WINDOW]) -> bool {
+        use std::arch::x86_64::*;
+        let half = |at: usize| {
+            // SAFETY: SSE2 is part of x86-64; `at` is 0 or 16, so the loads read within arrays of thirty-two bytes.
+            unsafe {
+                let load = |bytes: &[u8; WINDOW]| _mm_loadu_si128(bytes.as_ptr().add(at).cast());
+                _mm_or_si128(_mm_cmpeq_epi8(load(window), load(&self.head)), load(&self.beyond))
+            }
+        };
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_movemask_epi8(_mm_and_si128(half(0), half(16))) == 0xffff }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    #[inline(always)]
+    fn is_in(&self, window: &[u8; WINDOW]) -> bool {
+        let differ = |place: usize| (window[place] ^ self.head[place]) & !self.beyond[place];
+        (0..WINDOW).fold(0, |wrong, place| wrong | differ(place)) == 0
     }
 }
 
-/// Sixteen bytes of a text.
-#[inline(always)]
-fn sixteen(text: &[u8], from: usize) -> Option<u128> {
-    text.get(from..)?.first_chunk().map(|bytes| u128::from_le_bytes(*bytes))
+/// What may stand at each place of a window: a byte of one range or of another.
+#[derive(Debug, Clone)]
+pub(crate) struct Ranges {
+    /// The first byte of either range, by place.
+    pub(crate) low: [[u8; WINDOW]; 2],
+    /// The last byte of either range, less the first.
+    pub(crate) span: [[u8; WINDOW]; 2],
+}
+
+impl Ranges {
+    /// Whether what may stand there stands at the first `counted` places of the window, at most all of them.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub(crate) fn hold(&self, window: &[u8; WINDOW], counted: usize) -> bool {
+        use std::arch::x86_64::*;
+        /// A window of it, from the right place on, has as many bytes that count.
+        static COUNTED: [u8; 2 * WINDOW] = {
+            let mut bytes = [0; 2 * WINDOW];
+            let mut place = 0;
+            while place < WINDOW {
+                bytes[place] = 0xff;
+                place += 1;
+            }
+            bytes
+        };
+        let Some(counts) = COUNTED[WINDOW - counted.min(WINDOW)..].first_chunk::<WINDOW>() else { return false };
+        let half = |at: usize| {
+            // SAFETY: SSE2 is part of x86-64; `at` is 0 or 16, so the loads read within arrays of thirty-two bytes.
+            unsafe {
+                let load = |bytes: &[u8; WINDOW]| _mm_loadu_si128(bytes.as_ptr().add(at).cast());
+                let bytes = load(window);
+                // Zero within the range: the subtraction stops there.
+                let outside =
+                    |which: usize| _mm_subs_epu8(_mm_sub_epi8(bytes, load(&self.low[which])), load(&self.span[which]));
+                _mm_and_si128(_mm_min_epu8(outside(0), outside(1)), load(counts))
+            }
+        };
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe {
+            let wrong = _mm_or_si128(half(0), half(16));
+            _mm_movemask_epi8(_mm_cmpeq_epi8(wrong, _mm_setzero_si128())) == 0xffff
+        }
+    }
+
+    /// Whether what may stand there stands at the first `counted` places of the window, at most all of them.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(crate) fn hold(&self, window: &[u8; WINDOW], counted: usize) -> bool {
+        window.iter().take(counted).enumerate().all(|(place, byte)| self.allow(place, *byte))
+    }
+
+    /// Whether the byte may stand at the place.
+    #[inline]
+    pub(crate) fn allow(&self, place: usize, byte: u8) -> bool {
+        (0..2).any(|which| byte.wrapping_sub(self.low[which][place]) <= self.span[which][place])
+    }
 }
 
 /// Eight bytes of a text; fewer, filled up with zeros, at its end.
@@ -243,39 +426,75 @@ mod tests {
 
     use super::*;
 
-    fn first_stop(text: &[u8], from: usize) -> usize {
-        let rest = text.get(from..).unwrap_or_default();
-        rest.iter().position(|byte| stops(*byte)).map_or(text.len().max(from), |at| from + at)
+    fn searched(text: &[u8]) -> Vec<usize> {
+        text.iter().enumerate().filter(|(_, byte)| stops(**byte)).map(|(place, _)| place).collect()
+    }
+
+    /// What the engine lists, and that the end of the text follows.
+    fn listed(engine: Engine, text: &[u8], marks: &mut Marks) -> Vec<usize> {
+        let marked = marks.of(engine, text).unwrap();
+        let all =
+            (0..).map(|further| marked.stop(At::START, further)).take_while(|place| *place < text.len()).collect();
+        let (within, behind) = marked.stops.split_at(Vec::len(&all));
+        assert!(behind.iter().all(|place| *place as usize >= text.len()) && within.len() == all.len());
+        assert_eq!(marked.stop(At::START, all.len()), text.len());
+        all
     }
 
     proptest! {
         #[test]
-        fn every_engine_stops_where_a_plain_search_does(
+        fn every_engine_lists_what_a_plain_search_finds(
             text in proptest::collection::vec(
                 prop_oneof![16 => Just('a'), 8 => any::<char>(), 1 => Just('"'), 1 => Just('\\'), 1 => Just('\n')],
                 0..300,
             ),
-            from in 0_usize..700,
+            quotes in 0_usize..200,
         ) {
-            let text: String = text.into_iter().collect();
+            let mut marks = Marks::default();
+            // A stretch of nothing but quotes: more stops in a block than are usually there.
+            let text: String = "\"".repeat(quotes).chars().chain(text).collect();
             for engine in Engine::all() {
-                let mut marks = Marks::default();
-                let marked = marks.of(engine, text.as_bytes()).unwrap();
-                prop_assert_eq!(marked.next(from), first_stop(text.as_bytes(), from), "{:?}", engine);
+                prop_assert_eq!(listed(engine, text.as_bytes(), &mut marks), searched(text.as_bytes()), "{:?}", engine);
+            }
+            let marked = marks.of(Engine::best(), text.as_bytes()).unwrap();
+            for place in 0..text.len() {
+                let before = searched(text.as_bytes()).into_iter().filter(|stop| *stop < place).count();
+                prop_assert_eq!(marked.later(At::START, place), At::START.over(place, before));
             }
         }
 
         #[test]
         fn a_needle_is_found_exactly_where_it_is(
-            text in proptest::collection::vec(prop_oneof![Just(b'a'), Just(b'b')], 0..90),
-            wanted in proptest::collection::vec(prop_oneof![9 => Just(b'a'), 1 => Just(b'b')], 0..40),
+            text in proptest::collection::vec(prop_oneof![Just(b'a'), Just(b'"')], 0..90),
+            wanted in proptest::collection::vec(prop_oneof![9 => Just(b'a'), 1 => Just(b'"')], 0..40),
             from in 0_usize..60,
         ) {
-            let there = text.get(from..).is_some_and(|rest| rest.starts_with(&wanted));
-            prop_assert_eq!(Needle::new(&wanted).is_at(&text, from), there);
+            let behind = At::START.over(from + wanted.len(), wanted.iter().filter(|byte| **byte == b'"').count());
+            let there = text.get(from..).is_some_and(|rest| rest.starts_with(&wanted)).then_some(behind);
+            prop_assert_eq!(Needle::new(&wanted).behind(&text, At::START.to(from)), there);
+            let from = from.min(text.len());
             let mut with_it = text.clone();
-            with_it.splice(from.min(text.len()).., wanted.iter().copied().chain([b'x'; 40]));
-            prop_assert!(Needle::new(&wanted).is_at(&with_it, from.min(text.len())));
+            with_it.splice(from.., wanted.iter().copied().chain([b'x'; 40]));
+            prop_assert!(Needle::new(&wanted).behind(&with_it, At::START.to(from)).is_some());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn ranges_hold_where_each_byte_is_allowed(
+            low in proptest::array::uniform2(proptest::array::uniform32(any::<u8>())),
+            span in proptest::array::uniform2(proptest::array::uniform32(128_u8..)),
+            window in proptest::array::uniform32(any::<u8>()),
+            inside in 0..=WINDOW,
+            counted in 0..=WINDOW,
+        ) {
+            let ranges = Ranges { low, span };
+            let mut window = window;
+            for place in 0..inside {
+                window[place] = low[place % 2][place].wrapping_add(window[place] % span[place % 2][place]);
+            }
+            let each = window[..counted].iter().enumerate().all(|(place, byte)| ranges.allow(place, *byte));
+            prop_assert_eq!(ranges.hold(&window, counted), each);
         }
     }
 
@@ -287,8 +506,7 @@ mod tests {
                 text.push(stop);
                 text.extend([b' '; 70]);
                 for engine in Engine::all() {
-                    let mut marks = Marks::default();
-                    assert_eq!(marks.of(engine, &text).unwrap().next(0), distance, "{engine:?} {stop}");
+                    assert_eq!(listed(engine, &text, &mut Marks::default()), [distance], "{engine:?} {stop}");
                 }
             }
         }

@@ -155,6 +155,9 @@ pub(crate) struct Trie {
     nodes: Vec<TrieNode>,
     pub(crate) watched: Vec<Path>,
     keys: usize,
+    /// By the place of a plan's prop among all of them: whether a step anywhere in this tree has its name. Beyond the
+    /// end: it may have.
+    named: Vec<bool>,
 }
 
 /// A place in the trie; [`Trie::NOWHERE`] when nothing below is looked for.
@@ -176,7 +179,7 @@ impl Trie {
     const ROOT: Cursor = 1;
 
     pub(crate) fn nothing() -> Trie {
-        Trie { nodes: vec![TrieNode::default(), TrieNode::default()], watched: Vec::new(), keys: 0 }
+        Trie { nodes: vec![TrieNode::default(), TrieNode::default()], watched: Vec::new(), keys: 0, named: Vec::new() }
     }
 
     pub(crate) fn watch(&mut self, path: &Path) {
@@ -235,10 +238,32 @@ impl Trie {
         if self.nodes.len() > 2 { Trie::ROOT } else { Trie::NOWHERE }
     }
 
-    /// The place below a member, and which of the named children it is.
+    /// Looks once for the names of a plan's props, so that most members need not be looked for in the walk.
+    pub(crate) fn know<'n>(&mut self, names: impl Iterator<Item = (usize, &'n [u8])>) {
+        let steps: Vec<&[u8]> = self.nodes.iter().flat_map(|node| &node.children).map(|(name, _)| &**name).collect();
+        let mut named = Vec::new();
+        for (place, name) in names {
+            if named.len() <= place {
+                named.resize(place + 1, true);
+            }
+            named[place] = steps.contains(&name);
+        }
+        self.named = named;
+    }
+
+    /// Whether a step anywhere may have the name of this prop.
     #[inline]
-    pub(crate) fn member(&self, cursor: Cursor, key: &[u8]) -> (Cursor, u64) {
+    pub(crate) fn names(&self, prop: usize) -> bool {
+        self.named.get(prop).copied().unwrap_or(true)
+    }
+
+    /// The place below a member, and which of the named children it is. `named`: it may be one of them.
+    #[inline]
+    pub(crate) fn member(&self, cursor: Cursor, named: bool, key: &[u8]) -> (Cursor, u64) {
         let node = &self.nodes[cursor as usize];
+        if !named {
+            return (node.free, 0);
+        }
         for (place, (name, child)) in node.children.iter().enumerate() {
             if **name == *key {
                 return (*child, 1 << (place & 63));
@@ -300,7 +325,7 @@ impl Trie {
             Value::Object(members) => {
                 let mut seen = 0;
                 for (key, member) in members {
-                    let (child, bit) = self.member(cursor, key.as_bytes());
+                    let (child, bit) = self.member(cursor, true, key.as_bytes());
                     seen |= bit;
                     if child != Trie::NOWHERE {
                         self.visit(child, member, masks);

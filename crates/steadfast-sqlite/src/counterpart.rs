@@ -1,39 +1,42 @@
 //! What a run holds every page against: a manifest, or another database file.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{ProveError, ProveErrorKind};
 use crate::leaf::Stop;
 use crate::manifest::{Digest, Reference};
 use crate::options::Options;
 use crate::source::Source;
-use crate::view::{self, Opened};
+use crate::view::{self, Opened, Watch};
 
 /// The other side of a comparison.
 pub(crate) enum Counterpart {
     Manifest(Reference),
-    Database(Box<Source>),
+    Database(Box<Beside>),
+}
+
+/// Another database.
+pub(crate) struct Beside {
+    path: PathBuf,
+    source: Source,
 }
 
 impl Counterpart {
-    /// A manifest if the file says so, otherwise a database.
-    pub(crate) fn open(path: &Path) -> Result<Counterpart, ProveError> {
-        let mut first = [0; 16];
-        let is_manifest = File::open(path)
-            .and_then(|file| file.read_exact_at(&mut first, 0))
-            .is_ok_and(|()| Reference::is_one(&first));
-        if is_manifest {
-            return Reference::open(path).map(Counterpart::Manifest).map_err(|why| {
-                ProveError::new(ProveErrorKind::State, path, format!("cannot read the manifest: {why}"))
-            });
+    /// A manifest if the file says so, otherwise a database, with what shows whether its view has held.
+    pub(crate) fn open(path: &Path) -> Result<(Counterpart, Option<Watch>), ProveError> {
+        if let Some(manifest) = Reference::recognise(path)? {
+            return Ok((Counterpart::Manifest(manifest), None));
         }
         match view::open(path, &Options::default())? {
-            Opened::View(view) => Ok(Counterpart::Database(Box::new(view.source))),
+            Opened::View(view) => {
+                let beside = Beside { path: path.to_owned(), source: view.source };
+                Ok((Counterpart::Database(Box::new(beside)), Some(view.watch)))
+            }
             Opened::Faulty(findings, _) => {
-                let seen = findings.first().map(|finding| finding.seen.clone()).unwrap_or_default();
-                Err(ProveError::new(ProveErrorKind::NotADatabase, path, seen))
+                let seen = findings.first().map_or_else(String::new, |finding| {
+                    format!("it cannot be compared with: {}, expected: {}", finding.seen, finding.expected)
+                });
+                Err(ProveError::new(ProveErrorKind::Faulty, path, seen))
             }
         }
     }
@@ -41,33 +44,35 @@ impl Counterpart {
     pub(crate) fn pages(&self) -> u32 {
         match self {
             Counterpart::Manifest(manifest) => manifest.pages,
-            Counterpart::Database(source) => source.pages,
+            Counterpart::Database(beside) => beside.source.pages,
         }
     }
 
     pub(crate) fn page_size(&self) -> u32 {
         match self {
             Counterpart::Manifest(manifest) => manifest.page_size,
-            Counterpart::Database(source) => source.geometry.page_size,
+            Counterpart::Database(beside) => beside.source.geometry.page_size,
         }
     }
 
     /// The pages of a chunk that are others here. Pages that this side does not have are not among them.
     pub(crate) fn differing(&self, first: u32, chunk: &[u8], digests: &[Digest]) -> Result<Vec<u32>, Stop> {
         let size = self.page_size() as usize;
-        let there = digests
-            .len()
-            .max(chunk.len() / size)
-            .min((u64::from(self.pages()) + 1).saturating_sub(u64::from(first)) as usize);
         let number = |index: usize| first + index as u32;
         Ok(match self {
             Counterpart::Manifest(manifest) => {
-                let expected = manifest.read(first, there).map_err(|why| Stop::Io(0, why))?;
-                (0..there).filter(|index| digests[*index] != expected[*index]).map(number).collect()
+                let expected = manifest.read(first, digests.len()).map_err(|why| Stop::Elsewhere(Box::new(why)))?;
+                let pairs = digests.iter().zip(expected).enumerate();
+                pairs.filter(|(_, (seen, expected))| *seen != expected).map(|(index, _)| number(index)).collect()
             }
-            Counterpart::Database(source) => {
+            Counterpart::Database(beside) => {
+                let behind = (u64::from(self.pages()) + 1).saturating_sub(u64::from(first));
+                let there = (chunk.len() / size).min(behind as usize);
                 let mut other = vec![0; there * size];
-                source.run(first, &mut other)?;
+                beside
+                    .source
+                    .run(first, &mut other)
+                    .map_err(|why| Stop::Elsewhere(Box::new(view::read_error(&beside.path, why))))?;
                 let pairs = chunk.chunks_exact(size).zip(other.chunks_exact(size)).enumerate();
                 pairs.filter(|(_, (a, b))| a != b).map(|(index, _)| number(index)).collect()
             }
@@ -77,8 +82,8 @@ impl Counterpart {
     /// Bytes read on this side.
     pub(crate) fn bytes_read(&self) -> u64 {
         match self {
-            Counterpart::Manifest(_) => 0,
-            Counterpart::Database(source) => source.meter.read.load(std::sync::atomic::Ordering::Relaxed),
+            Counterpart::Manifest(manifest) => manifest.bytes_read(),
+            Counterpart::Database(beside) => beside.source.meter.read.load(std::sync::atomic::Ordering::Relaxed),
         }
     }
 }

@@ -43,6 +43,12 @@ pub enum ProveErrorKind {
     OtherIdentity,
     /// A state, stamp or manifest file cannot be read.
     State,
+    /// Another file lies where a state, stamp or manifest is to be written.
+    Taken,
+    /// The file to compare with has faults in its header.
+    Faulty,
+    /// Two databases with pages of different sizes are to be compared.
+    PageSizes,
     /// There is no table of the name that was asked for.
     NoSuchTable,
     /// SQLite itself could not be used.
@@ -51,7 +57,7 @@ pub enum ProveErrorKind {
 
 impl ProveErrorKind {
     /// Every obstacle.
-    pub const ALL: [ProveErrorKind; 15] = [
+    pub const ALL: [ProveErrorKind; 18] = [
         ProveErrorKind::Missing,
         ProveErrorKind::NotAFile,
         ProveErrorKind::Empty,
@@ -65,6 +71,9 @@ impl ProveErrorKind {
         ProveErrorKind::WalBusy,
         ProveErrorKind::OtherIdentity,
         ProveErrorKind::State,
+        ProveErrorKind::Taken,
+        ProveErrorKind::Faulty,
+        ProveErrorKind::PageSizes,
         ProveErrorKind::NoSuchTable,
         ProveErrorKind::Sqlite,
     ];
@@ -85,6 +94,9 @@ impl ProveErrorKind {
             ProveErrorKind::WalBusy => "wal-busy",
             ProveErrorKind::OtherIdentity => "other-identity",
             ProveErrorKind::State => "state",
+            ProveErrorKind::Taken => "taken",
+            ProveErrorKind::Faulty => "faulty",
+            ProveErrorKind::PageSizes => "page-sizes",
             ProveErrorKind::NoSuchTable => "no-such-table",
             ProveErrorKind::Sqlite => "sqlite",
         }
@@ -118,6 +130,13 @@ impl ProveErrorKind {
                 "the file has changed since that state was saved: start over with --restart, or prove a copy in one run"
             }
             ProveErrorKind::State => "delete the file and start over, or name another",
+            ProveErrorKind::Taken => {
+                "name another file: what is there was not written by this program, and is left as it is"
+            }
+            ProveErrorKind::Faulty => "say `steadfast sqlite verify` to that file, and compare with a sound copy",
+            ProveErrorKind::PageSizes => {
+                "pages can be compared if they are equally large: bring both to one page size with PRAGMA page_size and VACUUM"
+            }
             ProveErrorKind::NoSuchTable => "list the tables with `steadfast sqlite info`",
             ProveErrorKind::Sqlite => {
                 "this is a limit of the prover or of its SQLite: use PRAGMA integrity_check and report it"
@@ -132,11 +151,31 @@ impl ProveError {
         ProveError { kind, path: path.into(), seen: seen.into() }
     }
 
+    /// A file of our own that cannot be written.
+    pub(crate) fn unwritable(path: &std::path::Path, doing: &str, why: &std::io::Error) -> ProveError {
+        let kind = match why.kind() {
+            std::io::ErrorKind::AlreadyExists => ProveErrorKind::Taken,
+            _ => ProveErrorKind::State,
+        };
+        ProveError::new(kind, path, format!("{doing}: {why}"))
+    }
+
+    /// From an error of SQLite's. What it could not read, we could not read for it: the disk is at fault then.
+    pub(crate) fn from_sql(path: &std::path::Path, why: &rusqlite::Error) -> ProveError {
+        match why.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::SystemIoFailure) => {
+                ProveError::new(ProveErrorKind::Read, path, format!("reading it for SQLite failed: {why}"))
+            }
+            _ => ProveError::new(ProveErrorKind::Sqlite, path, why.to_string()),
+        }
+    }
+
     /// From the operating system's refusal.
     pub(crate) fn from_io(path: &std::path::Path, doing: &str, why: &std::io::Error) -> ProveError {
         let kind = match why.kind() {
             std::io::ErrorKind::NotFound => ProveErrorKind::Missing,
             std::io::ErrorKind::PermissionDenied => ProveErrorKind::Permission,
+            std::io::ErrorKind::InvalidInput | std::io::ErrorKind::IsADirectory => ProveErrorKind::NotAFile,
             _ => ProveErrorKind::Read,
         };
         ProveError::new(kind, path, format!("{doing}: {why}"))

@@ -156,7 +156,7 @@ impl Forward<'_> {
             Vec::new()
         };
         if let Some(manifest) = self.manifest {
-            manifest.write(first, &digests).map_err(|why| Stop::Io(0, why))?;
+            manifest.write(first, &digests).map_err(|why| Stop::Elsewhere(Box::new(manifest.unwritable(&why))))?;
         }
         if let Some(reference) = self.reference {
             worker.share.differing.extend(reference.differing(first, chunk, &digests)?);

@@ -5,6 +5,9 @@ use std::fmt;
 /// The first sixteen bytes of every SQLite 3 database.
 pub(crate) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
+/// The page sizes that there are.
+pub(crate) const PAGE_SIZES: [u32; 8] = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536];
+
 /// How text is stored, for the whole database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
@@ -104,7 +107,7 @@ impl Header {
             return Err(HeaderFault::Fractions([raw[21], raw[22], raw[23]]));
         }
         let page_size = (u32::from(raw[16]) << 8) | (u32::from(raw[17]) << 16);
-        if !page_size.is_power_of_two() || !(512..=65536).contains(&page_size) {
+        if !PAGE_SIZES.contains(&page_size) {
             return Err(HeaderFault::PageSize((u32::from(raw[16]) << 8) | u32::from(raw[17])));
         }
         if page_size - u32::from(raw[20]) < 480 {

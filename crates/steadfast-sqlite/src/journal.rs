@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::header::be32;
+use crate::own_file;
 
 const MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
@@ -28,7 +29,7 @@ pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
 
 /// Looks at `<database>-journal`.
 pub(crate) fn look(database: &Path) -> std::io::Result<Journal> {
-    let file = match File::open(beside(database, "-journal")) {
+    let file = match own_file::open(&beside(database, "-journal")) {
         Ok(file) => file,
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(Journal::Ended),
         Err(why) => return Err(why),

@@ -4,6 +4,8 @@
 //! Never writes, creates or checkpoints anything beside the database. Descriptors of databases stay open until
 //! [`close_kept_descriptors`], because closing one would drop the locks that the calling process itself holds.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod any_page;
 mod collation;
 mod counterpart;
 mod entry_hash;
@@ -21,9 +23,13 @@ mod key_shape;
 mod leaf;
 mod locks;
 mod manifest;
+mod manifest_diff;
+mod manifest_trees;
 mod naming;
 mod options;
+mod own_file;
 mod page;
+mod page_owner;
 mod page_use;
 mod pagemap;
 mod partial_index;
@@ -52,6 +58,7 @@ pub use finding::{Code, Finding, Repair};
 pub use header::{Encoding, Header, HeaderFault};
 pub use identity::{Identity, WalIdentity};
 pub use manifest::{Digest, Reference};
+pub use manifest_diff::compare_manifests;
 pub use options::Options;
 pub use planted::Planted;
 pub use progress::{Cancel, Event, Progress, Stage};

@@ -94,6 +94,8 @@ pub struct Differing {
     pub only_there: u32,
     /// Differing pages by table or index, most first.
     pub by_tree: Vec<(String, u64)>,
+    /// Differing pages that belong to a tree that could not be named: neither manifest says whose they are.
+    pub unnamed: u64,
 }
 
 /// The result of a run.

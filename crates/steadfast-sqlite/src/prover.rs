@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use rusqlite::ErrorCode;
+
 use crate::counterpart::Counterpart;
 use crate::entry_hash::{EntryHash, Key};
 use crate::error::{ProveError, ProveErrorKind};
@@ -15,14 +17,16 @@ use crate::forward::Forward;
 use crate::header::Encoding;
 use crate::interior_pages::InteriorPages;
 use crate::manifest::{Leaves, hex};
+use crate::manifest_trees::Owners;
 use crate::options::Options;
+use crate::page_owner::PageOwners;
 use crate::page_use;
-use crate::pagemap::{PageMap, Use};
+use crate::pagemap::PageMap;
 use crate::plan::Plan;
 use crate::progress::{Bell, Event, Halt, Progress, Stage};
-use crate::proof::{Differing, Level, Proof, Stopped, TreeReport, Unproven, Verdict};
+use crate::proof::{Level, Proof, Stopped, TreeReport, Unproven, Verdict};
 use crate::resume;
-use crate::schema::{Role, Schema, TreeId};
+use crate::schema::{Role, Schema};
 use crate::source::Source;
 use crate::through_sqlite;
 use crate::view::{self, Opened, View, read_error};
@@ -159,7 +163,7 @@ impl<'a> Run<'a> {
             gathered.findings.push(Finding::new(Code::Truncated, "a file of whole pages", seen).on_page(page));
         }
         let pinned = through_sqlite::connect(&source, &self.bell, self.options.sql_heap_limit)
-            .map_err(|why| ProveError::new(ProveErrorKind::Sqlite, self.path, why.to_string()))?;
+            .map_err(|why| ProveError::from_sql(self.path, &why))?;
         match Schema::read(&pinned.sql) {
             Ok(schema) => {
                 let ready = Ready { source: &source, header: &header, identity: &identity, sql: &pinned.sql };
@@ -167,6 +171,11 @@ impl<'a> Run<'a> {
             }
             Err(why) => match self.bell.rings() {
                 Some(halt) => gathered.halted = Some(halt),
+                None if is_of_the_machine(&why) => {
+                    // A file that became shorter meanwhile is told as that.
+                    watch.compare()?;
+                    return Err(ProveError::from_sql(self.path, &why));
+                }
                 None => {
                     let finding = Finding::new(Code::Schema, "a schema that SQLite can read", why.to_string());
                     gathered.findings.push(finding.in_tree("sqlite_schema"));
@@ -211,12 +220,27 @@ impl<'a> Run<'a> {
         let whole = options.table.is_none();
         let io = |why| read_error(self.path, why);
 
+        let state = |doing: &'static str, path: &Path| {
+            let path = path.to_owned();
+            move |why: std::io::Error| ProveError::unwritable(&path, doing, &why)
+        };
+        if let Some(path) = &options.resume {
+            resume::may_be_saved(path).map_err(state("cannot keep the state there", path))?;
+        }
         let saved = match &options.resume {
             Some(path) if !options.restart => {
                 let scope = scope_of(options);
                 resume::load(path, self.path, ready.identity, &scope, &plan, options.max_findings)?
             }
             Some(_) | None => None,
+        };
+        let goes_on = saved.is_some();
+        let manifest = match &options.manifest_out {
+            Some(path) => Some(
+                Leaves::begin(path, source.geometry.page_size, source.pages, goes_on)
+                    .map_err(state("cannot write the manifest", path))?,
+            ),
+            None => None,
         };
         let key = match &saved {
             Some(saved) => saved.key,
@@ -236,29 +260,21 @@ impl<'a> Run<'a> {
         interior::pass(&common, &mut map, &mut interiors, &mut worker, &scratch).map_err(io)?;
         worker.settle(&common);
 
-        let (goes_on, first, before) = match saved {
+        let (first, before) = match saved {
             Some(saved) => {
                 if !map.load(&saved.next_links) {
                     return Err(ProveError::new(ProveErrorKind::State, self.path, "the state has other pages"));
                 }
-                (true, saved.next_page, saved.share)
+                (saved.next_page, saved.share)
             }
-            None => (false, 1, Share::new(&plan, options.max_findings)),
+            None => (1, Share::new(&plan, options.max_findings)),
         };
-        let state = |doing: &'static str, path: &Path| {
-            let path = path.to_owned();
-            move |why: std::io::Error| ProveError::new(ProveErrorKind::State, path, format!("{doing}: {why}"))
-        };
-        let manifest = match &options.manifest_out {
-            Some(path) => Some(
-                Leaves::begin(path, source.geometry.page_size, source.pages, goes_on)
-                    .map_err(state("cannot write the manifest", path))?,
-            ),
-            None => None,
-        };
-        let reference = match &options.against {
-            Some(path) => Some(Counterpart::open(path)?),
-            None => None,
+        let (reference, watch_beside) = match &options.against {
+            Some(path) => {
+                let (reference, watch) = Counterpart::open(path)?;
+                (Some(reference), watch)
+            }
+            None => (None, None),
         };
         if let Some(reference) = &reference
             && (reference.pages(), reference.page_size()) != (source.pages, source.geometry.page_size)
@@ -270,8 +286,9 @@ impl<'a> Run<'a> {
         let reference = reference.filter(|reference| reference.page_size() == source.geometry.page_size);
 
         let growth = watch.wal_growth();
+        let growth_beside = watch_beside.as_ref().map(view::Watch::wal_growth);
         let bound = options.max_wal_growth;
-        let is_within = || growth() <= bound;
+        let is_within = || growth() <= bound && growth_beside.as_ref().is_none_or(|growth| growth() <= bound);
         let bell = self.bell.clone();
         let forward = Forward {
             common,
@@ -302,8 +319,17 @@ impl<'a> Run<'a> {
                 .map_err(state("cannot save the state", path))?;
             Ok(true)
         };
+        if let Some(reference) = &reference {
+            gathered.other_bytes = reference.bytes_read();
+        }
+        if let Some(watch) = &watch_beside {
+            watch.compare()?;
+        }
         if passed.halted.is_some() {
             gathered.resumable = save(&share, &map, passed.next_page)?;
+            if let Some(manifest) = manifest.filter(|_| gathered.resumable) {
+                manifest.keep();
+            }
             share.merge(worker.share);
             gathered.findings.absorb(std::mem::replace(&mut share.findings, Findings::up_to(1)));
             proof.trees = trees(&plan, &share);
@@ -330,12 +356,12 @@ impl<'a> Run<'a> {
         }
         if let Some(reference) = &reference {
             share.differing.sort_unstable();
-            gathered.other_bytes = reference.bytes_read();
-            proof.differing = Some(differing(&plan, &map, &interiors, &share, reference, options.max_findings));
+            let owners = PageOwners { plan: &plan, map: &map, interiors: &interiors };
+            proof.differing = Some(owners.differing(&share, reference, options.max_findings));
             for page in share.differing.iter().take(options.max_findings) {
                 let finding =
                     Finding::new(Code::PageChanged, "the same page on both sides", "other bytes").on_page(*page);
-                findings.push(match tree_of(&map, &interiors, *page) {
+                findings.push(match owners.tree(*page) {
                     Some(tree) => finding.in_tree(plan.name(tree)),
                     None => finding,
                 });
@@ -356,7 +382,11 @@ impl<'a> Run<'a> {
         gathered.findings.absorb(findings);
         if let Some(manifest) = manifest {
             let path = options.manifest_out.as_deref().unwrap_or(self.path);
-            let root = manifest.finish().map_err(state("cannot finish the manifest", path))?;
+            let owners = PageOwners { plan: &plan, map: &map, interiors: &interiors };
+            let (names, owner) = (owners.names(), |page| owners.number(page));
+            // A pass over one table does not know whose the other pages are.
+            let owners = whole.then_some(Owners { names: &names, owner: &owner });
+            let root = manifest.finish(owners.as_ref()).map_err(state("cannot finish the manifest", path))?;
             proof.manifest_root = Some(hex(&root));
         }
         if let (Some(path), None) = (&options.resume, gathered.halted) {
@@ -412,6 +442,11 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Whether an error of SQLite's says nothing about the file.
+fn is_of_the_machine(why: &rusqlite::Error) -> bool {
+    matches!(why.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory))
+}
+
 struct Ready<'r> {
     source: &'r Source,
     header: &'r crate::header::Header,
@@ -440,48 +475,6 @@ fn trees(plan: &Plan, share: &Share) -> Vec<TreeReport> {
         .collect();
     all.sort_by(|a, b| b.pages.cmp(&a.pages).then_with(|| a.name.cmp(&b.name)));
     all
-}
-
-/// The tree that a page belongs to, through its overflow chain if it is on one.
-fn tree_of(map: &PageMap, interiors: &InteriorPages, page: u32) -> Option<TreeId> {
-    let mut page = page;
-    // A chain has no loop: every page of it was claimed once.
-    loop {
-        match map.used(page) {
-            Use::Interior | Use::Leaf => return Some(interiors.get(map.owner(page)).tree),
-            Use::RootLeaf => return Some(map.root_leaf_tree(page)),
-            Use::Overflow => page = map.owner(page),
-            Use::Unclaimed | Use::Trunk | Use::FreeLeaf | Use::PointerMap | Use::LockByte | Use::Broken => return None,
-        }
-    }
-}
-
-fn differing(
-    plan: &Plan,
-    map: &PageMap,
-    interiors: &InteriorPages,
-    share: &Share,
-    reference: &Counterpart,
-    bound: usize,
-) -> Differing {
-    let mut by_tree: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
-    for page in &share.differing {
-        let name = match (tree_of(map, interiors, *page), map.used(*page)) {
-            (Some(tree), _) => plan.name(tree).to_owned(),
-            (None, Use::Trunk | Use::FreeLeaf) => "(freelist)".to_owned(),
-            (None, _) => "(no tree)".to_owned(),
-        };
-        *by_tree.entry(name).or_default() += 1;
-    }
-    let mut by_tree: Vec<(String, u64)> = by_tree.into_iter().collect();
-    by_tree.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    Differing {
-        pages: share.differing.len() as u64,
-        first: share.differing.iter().copied().take(bound).collect(),
-        only_here: map.pages().saturating_sub(reference.pages()),
-        only_there: reference.pages().saturating_sub(map.pages()),
-        by_tree,
-    }
 }
 
 /// What a state is bound to beside the file.

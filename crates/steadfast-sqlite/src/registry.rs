@@ -8,14 +8,17 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::own_file;
+
 type Kept = HashMap<(u64, u64), Arc<File>>;
 
 static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
 
-/// Opens for reading, or hands out the descriptor that is kept already for the same file.
+/// Opens a regular file for reading, or hands out the descriptor that is kept already for it.
 pub(crate) fn open(path: &Path) -> std::io::Result<Arc<File>> {
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     let kept = kept.get_or_insert_with(HashMap::new);
+    own_file::must_be_regular(path)?;
     let named = std::fs::metadata(path)?;
     if let Some(file) = kept.get(&(named.dev(), named.ino())) {
         return Ok(Arc::clone(file));

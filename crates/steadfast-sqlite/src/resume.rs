@@ -11,12 +11,15 @@ use crate::entry_hash::Key;
 use crate::error::{ProveError, ProveErrorKind};
 use crate::finding::{Finding, Findings};
 use crate::identity::Identity;
+use crate::own_file;
 use crate::pagemap::PageMap;
 use crate::plan::Plan;
 use crate::sketch::Sketch;
 use crate::worker::{Chain, Share, Tally};
 
 const MAGIC: &[u8; 16] = b"steadfast state\x02";
+/// Of states of every version.
+const BEGINNING: &[u8] = b"steadfast state";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
@@ -52,6 +55,7 @@ pub(crate) fn save(
     share: &Share,
     map: &PageMap,
 ) -> std::io::Result<()> {
+    may_be_saved(path)?;
     let tallies =
         share.tallies.iter().map(|t| [t.entries, t.leaf_pages, t.interior_pages, t.overflow_pages, t.payload, t.free]);
     let head = Head {
@@ -88,6 +92,11 @@ pub(crate) fn save(
     std::fs::rename(&name, path)
 }
 
+/// Refuses a place where another file than a state lies.
+pub(crate) fn may_be_saved(path: &Path) -> std::io::Result<()> {
+    own_file::may_replace(path, BEGINNING)
+}
+
 /// Reads a state, refusing one of another file, moment or scope. `None` if there is none.
 pub(crate) fn load(
     path: &Path,
@@ -97,7 +106,7 @@ pub(crate) fn load(
     plan: &Plan,
     max_findings: usize,
 ) -> Result<Option<Saved>, ProveError> {
-    let bytes = match std::fs::read(path) {
+    let bytes = match own_file::read(path) {
         Ok(bytes) => bytes,
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(why) => return Err(ProveError::new(ProveErrorKind::State, path, format!("cannot read the state: {why}"))),

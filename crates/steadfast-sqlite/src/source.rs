@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rustix::fs::Advice;
 use rustix::io::ReadWriteFlags;
 
+use crate::error::ProveError;
 use crate::page::Geometry;
 
 /// A view of a database that does not move: the file and, per page, the frame of the WAL that replaces it.
@@ -47,6 +48,8 @@ pub(crate) enum ReadFault {
     Shrunk,
     /// The operating system's error.
     Io(u64, std::io::Error),
+    /// Another file than the database stands in the way: a manifest, or the database to compare with.
+    Elsewhere(Box<ProveError>),
 }
 
 impl Source {

@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::fs::{Advice, fadvise};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ProveError, ProveErrorKind};
@@ -13,8 +15,8 @@ use crate::identity::{Identity, WalIdentity};
 use crate::journal::beside;
 use crate::manifest::{Reference, hex};
 use crate::proof::{Level, Proof, Verdict};
-use crate::registry;
 use crate::wal::WalHeader;
+use crate::{own_file, registry};
 
 /// What is kept of a proof.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +88,14 @@ impl StampCheck {
     }
 }
 
+/// How every stamp begins.
+const BEGINNING: &[u8] = b"{\n  \"program\": \"steadfast-sqlite ";
+
+/// Refuses a place where another file than a stamp lies.
+fn may_be_saved(path: &Path) -> std::io::Result<()> {
+    own_file::may_replace(path, BEGINNING)
+}
+
 impl Stamp {
     /// From a proof of the whole file that passed and wrote a manifest.
     pub fn of(proof: &Proof, manifest: &Path) -> Option<Stamp> {
@@ -112,7 +122,7 @@ impl Stamp {
     /// There is none, or it cannot be read.
     pub fn load(path: &Path) -> Result<Stamp, ProveError> {
         let state = |seen: String| ProveError::new(ProveErrorKind::State, path, seen);
-        let text = std::fs::read(path).map_err(|why| match why.kind() {
+        let text = own_file::read(path).map_err(|why| match why.kind() {
             std::io::ErrorKind::NotFound => {
                 state("there is no stamp: the file has not been proven and stamped yet".into())
             }
@@ -128,9 +138,8 @@ impl Stamp {
     pub fn save(&self, path: &Path) -> Result<(), ProveError> {
         use std::io::Write;
         use std::os::unix::fs::OpenOptionsExt;
-        let failed = |why: std::io::Error| {
-            ProveError::new(ProveErrorKind::State, path, format!("cannot write the stamp: {why}"))
-        };
+        let failed = |why: std::io::Error| ProveError::unwritable(path, "cannot write the stamp", &why);
+        may_be_saved(path).map_err(failed)?;
         let text = serde_json::to_vec_pretty(self).map_err(|why| failed(why.into()))?;
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(".new");
@@ -207,8 +216,8 @@ impl Stamp {
         check: &mut StampCheck,
     ) -> Result<(), ProveError> {
         let state = |seen: String| ProveError::new(ProveErrorKind::State, &self.manifest, seen);
-        let manifest =
-            Reference::open(&self.manifest).map_err(|why| state(format!("cannot read the manifest: {why}")))?;
+        let manifest = Reference::open(&self.manifest)
+            .map_err(|why| state(format!("the stamp's manifest cannot be used: {}", why.seen)))?;
         if hex(&manifest.root) != self.manifest_root {
             return Err(state("the manifest is not the one of the stamp".into()));
         }
@@ -217,14 +226,21 @@ impl Stamp {
             Some((wal, header)) => header.frames(wal, self.identity.wal.as_ref().map(|wal| wal.frames)).map_err(io)?,
             None => None,
         };
+        let drawn = draw(self.pages, sample).map_err(io)?;
+        // Asked for all at once: a disk answers many questions in little more time than one. Advice may be ignored.
+        manifest.will_need(&drawn);
+        for number in &drawn {
+            let offset = u64::from(number - 1) * u64::from(self.page_size);
+            let _ = fadvise(file, offset, NonZeroU64::new(u64::from(self.page_size)), Advice::WillNeed);
+        }
         let mut page = vec![0; self.page_size as usize];
-        for number in draw(self.pages, sample).map_err(io)? {
+        for number in drawn {
             match (log, view.as_ref().and_then(|view| view.overlay.get(&number))) {
                 (Some((wal, _)), Some(offset)) => wal.read_exact_at(&mut page, *offset).map_err(io)?,
                 _ => file.read_exact_at(&mut page, u64::from(number - 1) * u64::from(self.page_size)).map_err(io)?,
             }
             check.sampled += 1;
-            let expected = manifest.page(number).map_err(|why| state(why.to_string()))?;
+            let expected = manifest.page(number)?;
             if *blake3::hash(&page).as_bytes() != expected {
                 check.outcome = StampOutcome::PageDiffers { page: number };
                 return Ok(());

@@ -236,6 +236,7 @@ pub(crate) fn read_error(path: &Path, why: crate::source::ReadFault) -> ProveErr
         crate::source::ReadFault::Io(offset, why) => {
             ProveError::new(ProveErrorKind::Read, path, format!("reading at byte {offset} failed: {why}"))
         }
+        crate::source::ReadFault::Elsewhere(error) => *error,
     }
 }
 

@@ -7,6 +7,7 @@ mod curl;
 pub(crate) mod document;
 mod gatus;
 mod http_look;
+mod http_way;
 mod kuma;
 mod report;
 mod shell_words;

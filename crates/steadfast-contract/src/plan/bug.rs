@@ -43,11 +43,17 @@ pub enum Bug {
     PatternSkippedOnEscapes,
     /// `1e400` is a number like any other.
     HugeExponentAccepted,
+    /// A pattern is held against as much of the text as is compared at once.
+    PatternSeesOneWindowOnly,
+    /// `enum` is satisfied by a text that begins with one of the values.
+    EnumTakesABeginning,
+    /// What only the official judge can tell of a value (`format`, look-around patterns) is taken to hold.
+    OfficialJudgeNotAsked,
 }
 
 impl Bug {
     /// Every one.
-    pub const ALL: [Bug; 18] = [
+    pub const ALL: [Bug; 21] = [
         Bug::RequiredForgotten,
         Bug::MaxLengthOffByOne,
         Bug::LengthInBytes,
@@ -66,6 +72,9 @@ impl Bug {
         Bug::MinItemsForgotten,
         Bug::PatternSkippedOnEscapes,
         Bug::HugeExponentAccepted,
+        Bug::PatternSeesOneWindowOnly,
+        Bug::EnumTakesABeginning,
+        Bug::OfficialJudgeNotAsked,
     ];
 }
 

@@ -10,8 +10,8 @@ use crate::plan::disjoint::disjoint;
 use crate::plan::matcher::Matcher;
 use crate::plan::resolve::Document;
 use crate::plan::{
-    ANYTHING, Also, ArrayRule, Bound, Constants, Contains, NOTHING, Node, NodeId, ObjectRule, Plan, Prop, Side, kind,
-    number,
+    ANYTHING, Also, ArrayRule, Bound, Constants, Contains, Lengths, NOTHING, Node, NodeId, ObjectRule, Plan, Prop,
+    Side, kind, number,
 };
 use crate::scan::{Engine, Needle};
 use crate::subschemas::escape;
@@ -50,6 +50,13 @@ pub(crate) fn compile(
                 rule.one_of.is_some() && rule.patterns.is_empty() && rule.min == 0 && rule.max == usize::MAX;
         }
         node.plain = node.constants.is_empty() && node.also.is_empty();
+        node.sure = match &node.string {
+            _ if !node.plain || node.kinds & kind::STRING == 0 => Lengths::default(),
+            None => Lengths(0, usize::MAX),
+            Some(rule) if rule.one_of.is_some() || !rule.patterns.is_empty() => Lengths::default(),
+            // A code point has one to four bytes.
+            Some(rule) => Lengths(if rule.min <= 1 { rule.min } else { rule.min.saturating_mul(4) }, rule.max),
+        };
         node.open = node.kinds == kind::ALL
             && !node.integer
             && node.string.is_none()
@@ -580,13 +587,20 @@ impl<'a> Compiler<'a> {
 }
 
 fn prop(name: &str, node: Option<NodeId>) -> Prop {
-    Prop { name: name.as_bytes().into(), needle: needle(name.as_bytes(), b"\"", b"\":"), node }
+    let written = |before: &str, after: &str| needle(name.as_bytes(), before.as_bytes(), after.as_bytes());
+    Prop {
+        name: name.as_bytes().into(),
+        first: [written("\"", "\":"), written("\"", "\": ")],
+        next: [written(",\"", "\":"), written(", \"", "\": ")],
+        node,
+    }
 }
 
-/// How `text` stands in a record. A text that can only be written with an escape is never found in this way.
+/// How `text` stands in a record. A text that can only be written with an escape is never found in this way: no UTF-8
+/// has the byte that is looked for in its place.
 fn needle(text: &[u8], before: &[u8], after: &[u8]) -> Needle {
     if text.iter().any(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
-        return Needle::new(&[0]);
+        return Needle::new(&[0xff]);
     }
     Needle::new(&[before, text, after].concat())
 }

@@ -5,6 +5,8 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
+use crate::scan::{Ranges, WINDOW};
+
 /// A compiled pattern.
 #[derive(Debug)]
 pub(crate) enum Matcher {
@@ -67,17 +69,11 @@ impl Matcher {
     }
 }
 
-/// Bytes that a shape covers.
-const WIDTH: usize = 32;
-
 /// A row whose steps have a length of their own, but for the last, which may be open: what may stand at each place is
 /// known beforehand, as one or two ranges of bytes.
 #[derive(Debug)]
 pub(crate) struct Shape {
-    /// The first byte of either range, by place.
-    low: [[u8; WIDTH]; 2],
-    /// The last byte of either range, less the first.
-    span: [[u8; WIDTH]; 2],
+    ranges: Ranges,
     least: usize,
     most: usize,
     /// Places from here on are not looked at: `usize::MAX` where the row goes to the end, for every byte counts there.
@@ -88,7 +84,8 @@ impl Shape {
     /// `None`: it has no such shape.
     fn new(steps: &[Step], to_the_end: bool) -> Option<Shape> {
         let (last, fixed) = steps.split_last()?;
-        let mut shape = Shape { low: [[0; WIDTH]; 2], span: [[0; WIDTH]; 2], least: 0, most: 0, looked_at: usize::MAX };
+        let ranges = Ranges { low: [[0; WINDOW]; 2], span: [[0; WINDOW]; 2] };
+        let mut shape = Shape { ranges, least: 0, most: 0, looked_at: usize::MAX };
         for step in fixed {
             if step.min != step.max {
                 return None;
@@ -104,12 +101,12 @@ impl Shape {
         }
         let fixed = shape.least - last.min as usize;
         shape.most = fixed.saturating_add(last.max as usize);
-        for place in shape.least..WIDTH.min(shape.most) {
+        for place in shape.least..WINDOW.min(shape.most) {
             shape.allow(place, &last.class)?;
         }
         // A longer text goes on as the last place compared says: that must be a place of the open end.
-        let open = last.max == u32::MAX && fixed < WIDTH;
-        (shape.most <= WIDTH || open).then_some(shape)
+        let open = last.max == u32::MAX && fixed < WINDOW;
+        (shape.most <= WINDOW || open).then_some(shape)
     }
 
     fn add(&mut self, class: &[bool; 256], times: usize) -> Option<()> {
@@ -128,12 +125,12 @@ impl Shape {
                 _ => ranges.push((byte, byte)),
             }
         }
-        if place >= WIDTH || ranges.is_empty() || ranges.len() > 2 {
+        if place >= WINDOW || ranges.is_empty() || ranges.len() > 2 {
             return None;
         }
         for (which, (low, last)) in ranges.iter().cycle().take(2).enumerate() {
-            self.low[which][place] = *low;
-            self.span[which][place] = last - low;
+            self.ranges.low[which][place] = *low;
+            self.ranges.span[which][place] = last - low;
         }
         Some(())
     }
@@ -145,37 +142,25 @@ impl Shape {
             return false;
         }
         let counted = length.min(self.looked_at);
-        if counted > WIDTH {
+        if counted > WINDOW {
             return self.fits_slowly(&text[start..end]);
         }
         match text[start..].first_chunk() {
-            Some(window) => self.compare(window, counted),
+            Some(window) => self.ranges.hold(window, counted),
             None => {
-                let mut window = [0; WIDTH];
+                let mut window = [0; WINDOW];
                 window[..counted].copy_from_slice(&text[start..start + counted]);
-                self.compare(&window, counted)
+                self.ranges.hold(&window, counted)
             }
         }
     }
 
-    /// No branch in it: the compiler makes vectors of this.
-    #[inline(always)]
-    fn compare(&self, window: &[u8; WIDTH], counted: usize) -> bool {
-        let counted = counted as u8;
-        let mut wrong = 0;
-        for (place, byte) in window.iter().enumerate() {
-            let outside = |which: usize| u8::from(byte.wrapping_sub(self.low[which][place]) > self.span[which][place]);
-            wrong |= outside(0) & outside(1) & u8::from((place as u8) < counted);
-        }
-        wrong == 0
-    }
-
     /// A text longer than the window, where the last step is open: it says what may follow.
     fn fits_slowly(&self, text: &[u8]) -> bool {
-        text.chunks(WIDTH).enumerate().all(|(number, chunk)| {
+        text.chunks(WINDOW).enumerate().all(|(number, chunk)| {
             chunk.iter().enumerate().all(|(place, byte)| {
-                let place = if number == 0 { place } else { WIDTH - 1 };
-                (0..2).any(|which| byte.wrapping_sub(self.low[which][place]) <= self.span[which][place])
+                let place = if number == 0 { place } else { WINDOW - 1 };
+                self.ranges.allow(place, *byte)
             })
         })
     }

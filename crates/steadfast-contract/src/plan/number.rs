@@ -45,6 +45,20 @@ impl Written {
     }
 }
 
+/// Reads the number of at most seven digits and nothing else that begins at `from`: most numbers are one. `None`: it is
+/// another one, or none.
+#[inline(always)]
+pub(crate) fn short(text: &[u8], from: usize) -> Option<(i64, usize)> {
+    let word = eight(text, from);
+    let (digits, count) = leading(word);
+    let next = (word >> ((8 * count) & 63)) as u8;
+    let zero_first = digits & 0xff == 0 && count > 1;
+    if count == 0 || count == 8 || zero_first || matches!(next, b'.' | b'e' | b'E') {
+        return None;
+    }
+    Some((worth(digits, count) as i64, from + count))
+}
+
 /// Reads the number at `from`: what it is, and the place behind it. `None`: it is none, or one that is not read here.
 #[inline]
 pub(crate) fn read<F: Flaw>(text: &[u8], from: usize, flaw: F) -> Option<(Written, usize)> {
@@ -118,23 +132,34 @@ fn run(text: &[u8], from: usize, before: u64) -> (usize, u64) {
     let mut count = 0;
     loop {
         // Eight bytes at once: a loop over few digits costs more in wrong guesses of where it ends than in its steps.
-        let digits = eight(text, from + count) ^ 0x3030_3030_3030_3030;
-        let others = (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080;
-        let more = others.trailing_zeros() as usize / 8;
+        let (digits, more) = leading(eight(text, from + count));
         if more == 0 {
             return (count, value);
         }
-        let digits = digits << (64 - 8 * more);
-        let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
-        let high = (pairs & 0xff_0000_00ff).wrapping_mul(100 + (1_000_000 << 32));
-        let low = ((pairs >> 16) & 0xff_0000_00ff).wrapping_mul(1 + (10_000 << 32));
-        let eight = high.wrapping_add(low) >> 32;
-        value = value.wrapping_mul(WHOLE_TENS[more]).wrapping_add(eight);
+        value = value.wrapping_mul(WHOLE_TENS[more]).wrapping_add(worth(digits, more));
         count += more;
         if more < 8 {
             return (count, value);
         }
     }
+}
+
+/// The bytes of the word as digits, and how many of its first bytes are.
+#[inline(always)]
+fn leading(word: u64) -> (u64, usize) {
+    let digits = word ^ 0x3030_3030_3030_3030;
+    let others = (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080;
+    (digits, others.trailing_zeros() as usize / 8)
+}
+
+/// The number that the first digits make; there is at least one.
+#[inline(always)]
+fn worth(digits: u64, count: usize) -> u64 {
+    let digits = digits << (64 - 8 * count);
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let high = (pairs & 0xff_0000_00ff).wrapping_mul(100 + (1_000_000 << 32));
+    let low = ((pairs >> 16) & 0xff_0000_00ff).wrapping_mul(1 + (10_000 << 32));
+    high.wrapping_add(low) >> 32
 }
 
 /// Whether the rule holds; `None` when the plan cannot tell.

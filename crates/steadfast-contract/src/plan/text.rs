@@ -1,4 +1,6 @@
-//! Strings with escapes in them.
+//! Strings with escapes in them, and how long strings are.
+
+use crate::scan::eight;
 
 /// Undoes the escapes of a JSON string's inside. `None`: an escape that is none, or a lone surrogate.
 pub(crate) fn unescape(raw: &[u8], lone_surrogates: bool, out: &mut Vec<u8>) -> Option<()> {
@@ -59,9 +61,16 @@ fn hex(raw: &[u8], at: usize) -> Option<u32> {
     })
 }
 
-/// Code points of valid UTF-8.
-pub(crate) fn code_points(text: &[u8]) -> usize {
-    text.iter().filter(|byte| (**byte as i8) >= -0x40).count()
+/// Code points of the valid UTF-8 from `start` to `end`.
+pub(crate) fn code_points(text: &[u8], start: usize, end: usize) -> usize {
+    let bytes = end - start;
+    if bytes <= 8 {
+        // The word begins with what may stand behind the text; it is shifted out.
+        let word = if bytes == 0 { 0 } else { eight(text, start) << (64 - 8 * bytes) };
+        let continued = word & !word << 1 & 0x8080_8080_8080_8080;
+        return bytes - if continued == 0 { 0 } else { continued.count_ones() as usize };
+    }
+    text[start..end].iter().filter(|byte| (**byte as i8) >= -0x40).count()
 }
 
 #[cfg(test)]
@@ -71,6 +80,13 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn code_points_are_counted_as_characters(before in "[aé愛]{0,3}", text in "[a-zé愛😀]{0,12}", after in "[aé愛]{0,9}") {
+            let whole = [before.as_str(), &text, &after].concat();
+            let (start, end) = (before.len(), before.len() + text.len());
+            prop_assert_eq!(code_points(whole.as_bytes(), start, end), text.chars().count());
+        }
+
         #[test]
         fn escapes_mean_what_serde_json_says(raw in r#"([a-c]|é|\\["\\/bfnrtu0x]|\\u[dD][89cC]00|\\u00e9|\\u[0-9a-fA-F]{3,4}){0,6}"#) {
             let mut out = Vec::new();

@@ -13,7 +13,7 @@ use crate::plan::text::{code_points, unescape};
 use crate::plan::{
     ANYTHING, Also, Answer, ArrayRule, Constants, NOTHING, Node, NodeId, ObjectRule, Plan, StringRule, kind,
 };
-use crate::scan::{Marked, Marks};
+use crate::scan::{At, Marked, Marks, WINDOW};
 use crate::states::{Cursor, Facts, Trie};
 
 /// Containers within containers that the walk follows; deeper records are judged by the slow path, which stops at 128.
@@ -30,22 +30,23 @@ enum Stop {
 
 use Stop::{DontKnow, Reject};
 
-/// The offset behind the value, or why there is none.
-type Step = Result<usize, Stop>;
+/// The place behind the value, or why there is none.
+type Step = Result<At, Stop>;
 
 impl Plan {
     /// Walks the record that starts at `from`. `lines`: the record ends with its line; otherwise it ends with the text.
+    /// The answer: where it ends, or whether it was rejected.
     #[expect(clippy::too_many_arguments, reason = "the innermost entry: a struct of them would be built per record")]
     pub(crate) fn walk<F: Flaw>(
         &self,
         trie: &Trie,
         marked: Marked<'_>,
-        from: usize,
+        from: At,
         lines: bool,
         facts: &mut Facts,
         scratch: &mut Scratch,
         flaw: F,
-    ) -> Answer {
+    ) -> Result<At, Answer> {
         scratch.keys.clear();
         let text = marked.text;
         let mut walk = Walk { plan: self, trie, text, marked, lines, facts, scratch, depth: 0, branches: 0, flaw };
@@ -53,14 +54,11 @@ impl Plan {
         match walk.node(self.root, start, trie.root()) {
             Ok(end) => {
                 let end = walk.space(end);
-                if end >= text.len() || lines && text[end] == b'\n' || flaw.makes(Bug::TrailingTextAccepted) {
-                    Answer::Accept(end)
-                } else {
-                    Answer::DontKnow
-                }
+                let ended = end.place() >= text.len() || lines && text[end.place()] == b'\n';
+                if ended || flaw.makes(Bug::TrailingTextAccepted) { Ok(end) } else { Err(Answer::DontKnow) }
             }
-            Err(Reject) => Answer::Reject,
-            Err(DontKnow) => Answer::DontKnow,
+            Err(Reject) => Err(Answer::Reject),
+            Err(DontKnow) => Err(Answer::DontKnow),
         }
     }
 
@@ -69,7 +67,10 @@ impl Plan {
         let mut marks = Marks::default();
         let Some(marked) = marks.of(self.engine, record) else { return Answer::DontKnow };
         let trie = Trie::nothing();
-        self.walk(&trie, marked, 0, false, &mut trie.facts(), &mut Scratch::new(self), flaw)
+        match self.walk(&trie, marked, At::START, false, &mut trie.facts(), &mut Scratch::new(self), flaw) {
+            Ok(end) => Answer::Accept(end.place()),
+            Err(answer) => answer,
+        }
     }
 }
 
@@ -89,6 +90,17 @@ pub(crate) struct Scratch {
     keys: Vec<(u64, usize, usize)>,
     /// Which member followed which, the last time: writers keep an order.
     successors: Vec<u32>,
+    style: Style,
+}
+
+/// How the writer puts blanks between members, as far as that is looked for: the last one that was seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// None: `{"a":1,"b":2}`.
+    #[default]
+    Close,
+    /// One behind each comma and colon: `{"a": 1, "b": 2}`.
+    Wide,
 }
 
 impl Scratch {
@@ -112,7 +124,12 @@ struct Walk<'a, F> {
 
 impl<'a, F: Flaw> Walk<'a, F> {
     #[inline(always)]
-    fn at(&self, place: usize) -> u8 {
+    fn byte(&self, at: At) -> u8 {
+        self.byte_at(at.place())
+    }
+
+    #[inline(always)]
+    fn byte_at(&self, place: usize) -> u8 {
         match self.text.get(place) {
             Some(byte) => *byte,
             None => 0,
@@ -120,34 +137,67 @@ impl<'a, F: Flaw> Walk<'a, F> {
     }
 
     #[inline(always)]
-    fn space(&self, mut place: usize) -> usize {
+    fn space(&self, mut at: At) -> At {
         // Nearly always nothing or one blank.
-        if self.at(place) > b' ' {
-            return place;
+        if self.byte(at) > b' ' {
+            return at;
         }
-        if self.at(place) == b' ' {
-            place += 1;
-            if self.at(place) > b' ' {
-                return place;
+        if self.byte(at) == b' ' {
+            at = at.plus(1);
+            if self.byte(at) > b' ' {
+                return at;
             }
         }
-        self.more_space(place)
+        self.more_space(at)
     }
 
     #[cold]
     #[inline(never)]
-    fn more_space(&self, mut place: usize) -> usize {
+    fn more_space(&self, mut at: At) -> At {
         loop {
-            match self.at(place) {
-                b' ' | b'\t' | b'\r' => place += 1,
-                b'\n' if !self.lines => place += 1,
-                _ => return place,
+            match self.byte(at) {
+                b' ' => at = at.plus(1),
+                b'\t' | b'\r' => at = at.over(1, 1),
+                b'\n' if !self.lines => at = at.over(1, 1),
+                _ => return at,
             }
         }
     }
 
+    /// As `node`, for where most values are: what most of them are is told without a call.
+    #[inline(always)]
+    fn value(&mut self, id: NodeId, from: At, cursor: Cursor) -> Step {
+        let plan = self.plan;
+        let node = &plan.nodes[id as usize];
+        match self.byte(from) {
+            b'"' => {
+                let end = self.marked.stop(from, 1);
+                let bytes = end - from.place() - 1;
+                if bytes >= node.sure.0 && bytes <= node.sure.1 && self.byte_at(end) == b'"' {
+                    return Ok(from.over(0, 2).to(end + 1));
+                }
+            }
+            b'{' if node.plain && node.kinds & kind::OBJECT != 0 => {
+                if let Some(rule) = &node.object {
+                    return self.object(rule, from, cursor);
+                }
+            }
+            b'0'..=b'9' if node.plain && node.kinds & kind::NUMBER != 0 => {
+                if let Some((whole, end)) = number::short(self.text, from.place()) {
+                    let holds = node.number.as_ref().is_none_or(|rule| {
+                        let loose = self.flaw.makes(Bug::ExclusiveIncludesItsLimit);
+                        number::holds(rule, number::Written::Whole(whole), loose) == Some(true)
+                    });
+                    return if holds { Ok(from.to(end)) } else { Err(Reject) };
+                }
+            }
+            _ => {}
+        }
+        self.node(id, from, cursor)
+    }
+
     #[inline]
-    fn node(&mut self, id: NodeId, from: usize, cursor: Cursor) -> Step {
+    fn node(&mut self, id: NodeId, from: At, cursor: Cursor) -> Step {
         let plan = self.plan;
         let node = &plan.nodes[id as usize];
         if node.plain { self.base(node, from, cursor) } else { self.composed(node, from, cursor) }
@@ -155,10 +205,10 @@ impl<'a, F: Flaw> Walk<'a, F> {
 
     /// The rules of the node itself.
     #[inline]
-    fn base(&mut self, node: &'a Node, from: usize, cursor: Cursor) -> Step {
-        match self.at(from) {
+    fn base(&mut self, node: &'a Node, from: At, cursor: Cursor) -> Step {
+        match self.byte(from) {
             b'"' if node.kinds & kind::STRING != 0 => match &node.string {
-                None => self.string_end(from).map(|(end, _)| end + 1),
+                None => self.string_end(from).map(|string| string.behind),
                 Some(rule) => self.string(rule, from),
             },
             b'{' if node.kinds & kind::OBJECT != 0 => match &node.object {
@@ -178,8 +228,8 @@ impl<'a, F: Flaw> Walk<'a, F> {
         }
     }
 
-    fn composed(&mut self, node: &'a Node, from: usize, cursor: Cursor) -> Step {
-        let first = kind::of(self.at(from));
+    fn composed(&mut self, node: &'a Node, from: At, cursor: Cursor) -> Step {
+        let first = kind::of(self.byte(from));
         if first & node.kinds == 0 {
             return Err(if first == 0 { DontKnow } else { Reject });
         }
@@ -214,7 +264,7 @@ impl<'a, F: Flaw> Walk<'a, F> {
     }
 
     /// One branch of an applicator, counted.
-    fn branch(&mut self, id: NodeId, from: usize, cursor: Cursor) -> Step {
+    fn branch(&mut self, id: NodeId, from: At, cursor: Cursor) -> Step {
         self.branches += 1;
         if self.branches > BRANCHES {
             return Err(DontKnow);
@@ -228,7 +278,7 @@ impl<'a, F: Flaw> Walk<'a, F> {
     }
 
     /// `Some`: the applicator holds and has seen the whole value. `None`: it holds.
-    fn applied(&mut self, also: &'a Also, first: u8, from: usize, cursor: Cursor) -> Result<Option<usize>, Stop> {
+    fn applied(&mut self, also: &'a Also, first: u8, from: At, cursor: Cursor) -> Result<Option<At>, Stop> {
         match also {
             Also::All(id) => self.branch(*id, from, cursor).map(Some),
             Also::Any(branches) => {
@@ -290,8 +340,10 @@ impl<'a, F: Flaw> Walk<'a, F> {
                     return Ok(None);
                 }
                 let end = self.branch(ANYTHING, from, cursor)?;
-                let value: serde_json::Value = serde_json::from_slice(&self.text[from..end]).map_err(|_| DontKnow)?;
-                if self.plan.official[*judge].is_valid(&value) { Ok(Some(end)) } else { Err(DontKnow) }
+                let value: serde_json::Value =
+                    serde_json::from_slice(&self.text[from.place()..end.place()]).map_err(|_| DontKnow)?;
+                let holds = self.flaw.makes(Bug::OfficialJudgeNotAsked) || self.plan.official[*judge].is_valid(&value);
+                if holds { Ok(Some(end)) } else { Err(DontKnow) }
             }
             Also::Unknown(kinds) => {
                 if first & kinds == 0 {
@@ -304,32 +356,32 @@ impl<'a, F: Flaw> Walk<'a, F> {
     }
 
     /// Whether the object at `from` has the key.
-    fn has_key(&mut self, from: usize, name: &[u8]) -> Result<bool, Stop> {
-        let mut place = self.space(from + 1);
-        while self.at(place) == b'"' {
-            let (end, escaped) = self.string_end(place)?;
-            if escaped {
+    fn has_key(&mut self, from: At, name: &[u8]) -> Result<bool, Stop> {
+        let mut at = self.space(from.plus(1));
+        while self.byte(at) == b'"' {
+            let key = self.string_end(at)?;
+            if key.escaped {
                 return Err(DontKnow);
             }
-            if self.text[place + 1..end] == *name {
+            if self.text[at.place() + 1..key.end] == *name {
                 return Ok(true);
             }
-            place = self.space(end + 1);
-            if self.at(place) != b':' {
+            at = self.space(key.behind);
+            if self.byte(at) != b':' {
                 return Err(DontKnow);
             }
-            let value = self.space(place + 1);
+            let value = self.space(at.plus(1));
             let end = self.branch(ANYTHING, value, Trie::NOWHERE)?;
-            place = self.space(end);
-            if self.at(place) == b',' {
-                place = self.space(place + 1);
+            at = self.space(end);
+            if self.byte(at) == b',' {
+                at = self.space(at.plus(1));
             }
         }
-        if self.at(place) == b'}' { Ok(false) } else { Err(DontKnow) }
+        if self.byte(at) == b'}' { Ok(false) } else { Err(DontKnow) }
     }
 
-    fn constant(&mut self, constants: &Constants, from: usize, cursor: Cursor) -> Step {
-        let first = self.at(from);
+    fn constant(&mut self, constants: &Constants, from: At, cursor: Cursor) -> Step {
+        let first = self.byte(from);
         if kind::of(first) & constants.unknown != 0 {
             return Err(DontKnow);
         }
@@ -339,22 +391,22 @@ impl<'a, F: Flaw> Walk<'a, F> {
             b't' => equal(constants.yes, self.word(from, b"true")),
             b'f' => equal(constants.no, self.word(from, b"false")),
             b'"' => {
-                let (end, escaped) = self.string_end(from)?;
-                if escaped {
+                let string = self.string_end(from)?;
+                let inside = &self.text[from.place() + 1..string.end];
+                if string.escaped {
                     let mut text = std::mem::take(&mut self.scratch.text);
-                    let read = unescape(&self.text[from + 1..end], false, &mut text);
+                    let read = unescape(inside, false, &mut text);
                     let found = constants.strings.iter().any(|known| **known == *text);
                     self.scratch.text = text;
                     read.ok_or(DontKnow)?;
-                    return equal(found, Ok(end + 1));
+                    return equal(found, Ok(string.behind));
                 }
-                let text = &self.text[from + 1..end];
-                equal(constants.strings.iter().any(|known| **known == *text), Ok(end + 1))
+                equal(constants.strings.iter().any(|known| **known == *inside), Ok(string.behind))
             }
             b'-' | b'0'..=b'9' => {
-                let (written, end) = number::read(self.text, from, self.flaw).ok_or(DontKnow)?;
+                let (written, end) = number::read(self.text, from.place(), self.flaw).ok_or(DontKnow)?;
                 let value = written.value().ok_or(DontKnow)?;
-                equal(constants.numbers.contains(&value), Ok(end))
+                equal(constants.numbers.contains(&value), Ok(from.to(end)))
             }
             // No equal list or object is known: `unknown` was looked at above.
             b'[' | b'{' => Err(Reject),
@@ -363,47 +415,58 @@ impl<'a, F: Flaw> Walk<'a, F> {
     }
 
     #[inline]
-    fn word(&self, from: usize, word: &[u8]) -> Step {
-        if self.text.get(from..from + word.len()) == Some(word) { Ok(from + word.len()) } else { Err(DontKnow) }
+    fn word(&self, from: At, word: &[u8]) -> Step {
+        let there = self.text.get(from.place()..).is_some_and(|rest| rest.starts_with(word));
+        if there { Ok(from.plus(word.len())) } else { Err(DontKnow) }
     }
 
-    /// The place of the closing quote, and whether there is an escape before it.
-    #[inline]
-    fn string_end(&self, from: usize) -> Result<(usize, bool), Stop> {
-        let end = self.marked.next(from + 1);
-        if self.at(end) == b'"' { Ok((end, false)) } else { self.string_end_slowly(end) }
+    /// The end of the string that begins at `from`.
+    #[inline(always)]
+    fn string_end(&self, from: At) -> Result<StringEnd, Stop> {
+        let end = self.marked.stop(from, 1);
+        if self.byte_at(end) == b'"' {
+            return Ok(StringEnd { end, escaped: false, behind: from.over(0, 2).to(end + 1) });
+        }
+        self.string_end_slowly(from)
     }
 
+    #[cold]
     #[inline(never)]
-    fn string_end_slowly(&self, mut place: usize) -> Result<(usize, bool), Stop> {
+    fn string_end_slowly(&self, from: At) -> Result<StringEnd, Stop> {
+        // The stops from here on: the string's quote is the first of them.
+        let mut stops = 1;
         let mut escaped = false;
         loop {
-            match self.at(place) {
-                b'"' => return Ok((place, escaped)),
+            let place = self.marked.stop(from, stops);
+            match self.byte_at(place) {
+                b'"' => {
+                    return Ok(StringEnd { end: place, escaped, behind: from.over(0, stops + 1).to(place + 1) });
+                }
                 b'\\' => {
                     escaped = true;
-                    match self.at(place + 1) {
-                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => place += 2,
-                        b'u' => place = self.unicode_escape(place)?,
+                    stops += match self.byte_at(place + 1) {
+                        // These are stops themselves.
+                        b'"' | b'\\' => 2,
+                        b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 1,
+                        b'u' => self.unicode_escape(place)?,
                         _ => return Err(DontKnow),
-                    }
+                    };
                 }
                 byte if byte < 0x20 && place < self.text.len() && self.flaw.makes(Bug::ControlCharacterAccepted) => {
-                    place += 1;
+                    stops += 1;
                 }
                 _ => return Err(DontKnow),
             }
-            place = self.marked.next(place);
         }
     }
 
-    /// The place behind `\uXXXX`, or behind a pair of surrogates.
-    fn unicode_escape(&self, place: usize) -> Step {
+    /// The stops within `\uXXXX`, or within a pair of surrogates: their backslashes.
+    fn unicode_escape(&self, place: usize) -> Result<usize, Stop> {
         let unit = self.unit(place)?;
         match unit {
-            0xd800..=0xdbff if matches!(self.unit(place + 6), Ok(0xdc00..=0xdfff)) => Ok(place + 12),
+            0xd800..=0xdbff if matches!(self.unit(place + 6), Ok(0xdc00..=0xdfff)) => Ok(2),
             0xd800..=0xdfff if !self.flaw.makes(Bug::LoneSurrogateAccepted) => Err(DontKnow),
-            _ => Ok(place + 6),
+            _ => Ok(1),
         }
     }
 
@@ -417,25 +480,26 @@ impl<'a, F: Flaw> Walk<'a, F> {
     }
 
     #[inline]
-    fn string(&mut self, rule: &'a StringRule, from: usize) -> Step {
+    fn string(&mut self, rule: &'a StringRule, from: At) -> Step {
         if rule.only_one_of
-            && let Some(needle) = rule.one_of.iter().flatten().find(|needle| needle.is_at(self.text, from + 1))
+            && let Some(end) = rule.one_of.iter().flatten().find_map(|needle| needle.behind(self.text, from.over(1, 1)))
         {
-            return Ok(from + 1 + needle.len());
+            return Ok(end);
         }
-        let (end, escaped) = self.string_end(from)?;
-        let holds = if escaped {
+        let string = self.string_end(from)?;
+        let start = from.place() + 1;
+        let holds = if string.escaped {
             let mut text = std::mem::take(&mut self.scratch.text);
             let lone = self.flaw.makes(Bug::LoneSurrogateAccepted);
-            let read = unescape(&self.text[from + 1..end], lone, &mut text);
+            let read = unescape(&self.text[start..string.end], lone, &mut text);
             let holds = self.string_holds(rule, &text, 0, text.len(), true);
             self.scratch.text = text;
             read.ok_or(DontKnow)?;
             holds
         } else {
-            self.string_holds(rule, self.text, from + 1, end, false)
+            self.string_holds(rule, self.text, start, string.end, false)
         };
-        if holds { Ok(end + 1) } else { Err(Reject) }
+        if holds { Ok(string.behind) } else { Err(Reject) }
     }
 
     /// The string without escapes is `text` from `start` to `end`.
@@ -448,22 +512,28 @@ impl<'a, F: Flaw> Walk<'a, F> {
             return false;
         }
         if (bytes > max || bytes < rule.min.saturating_mul(4)) && !(rule.min <= 1 && max == usize::MAX) {
-            let length = if self.flaw.makes(Bug::LengthInBytes) { bytes } else { code_points(&text[start..end]) };
+            let length = if self.flaw.makes(Bug::LengthInBytes) { bytes } else { code_points(text, start, end) };
             if length < rule.min || length > max {
                 return false;
             }
         }
-        if rule.one_of.is_some() && !rule.one_of_text.iter().any(|known| **known == text[start..end]) {
+        let is = |known: &[u8]| {
+            *known == text[start..end]
+                || self.flaw.makes(Bug::EnumTakesABeginning) && text[start..end].starts_with(known)
+        };
+        if rule.one_of.is_some() && !rule.one_of_text.iter().any(|known| is(known)) {
             return false;
         }
+        let end = if self.flaw.makes(Bug::PatternSeesOneWindowOnly) { end.min(start + WINDOW) } else { end };
         rule.patterns.is_empty()
             || escaped && self.flaw.makes(Bug::PatternSkippedOnEscapes)
             || rule.patterns.iter().all(|pattern| pattern.matches_within(text, start, end))
     }
 
     #[inline]
-    fn number(&mut self, node: &Node, from: usize) -> Step {
-        let (written, end) = number::read(self.text, from, self.flaw).ok_or(DontKnow)?;
+    fn number(&mut self, node: &Node, from: At) -> Step {
+        let (written, end) = number::read(self.text, from.place(), self.flaw).ok_or(DontKnow)?;
+        let end = from.to(end);
         if node.integer && !self.flaw.makes(Bug::FractionIsInteger) {
             match written.is_whole() {
                 Some(true) => {}
@@ -481,7 +551,7 @@ impl<'a, F: Flaw> Walk<'a, F> {
         }
     }
 
-    fn array(&mut self, rule: &'a ArrayRule, from: usize, cursor: Cursor) -> Step {
+    fn array(&mut self, rule: &'a ArrayRule, from: At, cursor: Cursor) -> Step {
         self.depth += 1;
         if self.depth > DEPTH {
             return Err(DontKnow);
@@ -491,28 +561,28 @@ impl<'a, F: Flaw> Walk<'a, F> {
         let mut contained = 0;
         let mut doubt = false;
         let mut starts: Vec<(usize, usize)> = Vec::new();
-        let mut place = self.space(from + 1);
-        if self.at(place) != b']' {
+        let mut at = self.space(from.plus(1));
+        if self.byte(at) != b']' {
             loop {
                 let node = if count < rule.first.len() { rule.first[count] } else { rule.rest };
-                let end = self.node(node, place, below)?;
+                let end = self.value(node, at, below)?;
                 if below != Trie::NOWHERE {
-                    self.trie.note(below, self.text, place, end, self.facts);
+                    self.trie.note(below, self.text, at.place(), end.place(), self.facts);
                 }
                 if rule.unique {
-                    starts.push((place, end));
+                    starts.push((at.place(), end.place()));
                 }
                 if let Some(contains) = &rule.contains {
-                    match self.branch(contains.node, place, Trie::NOWHERE) {
+                    match self.branch(contains.node, at, Trie::NOWHERE) {
                         Ok(_) => contained += 1,
                         Err(Reject) => {}
                         Err(DontKnow) => doubt = true,
                     }
                 }
                 count += 1;
-                place = self.space(end);
-                match self.at(place) {
-                    b',' => place = self.space(place + 1),
+                at = self.space(end);
+                match self.byte(at) {
+                    b',' => at = self.space(at.plus(1)),
                     b']' => break,
                     _ => return Err(DontKnow),
                 }
@@ -533,7 +603,7 @@ impl<'a, F: Flaw> Walk<'a, F> {
         if rule.unique && count > 1 {
             self.unique(&starts)?;
         }
-        Ok(place + 1)
+        Ok(at.plus(1))
     }
 
     /// Scalars that are written alike are equal, and the ones looked at here are equal only then.
@@ -552,6 +622,15 @@ impl<'a, F: Flaw> Walk<'a, F> {
         items.sort_unstable();
         if items.windows(2).any(|pair| pair[0] == pair[1]) { Err(Reject) } else { Ok(()) }
     }
+}
+
+/// The end of a string.
+struct StringEnd {
+    /// The place of its closing quote.
+    end: usize,
+    /// There is an escape in it.
+    escaped: bool,
+    behind: At,
 }
 
 static ANY_OBJECT: ObjectRule = ObjectRule {

@@ -36,6 +36,8 @@ fn an_escaped_key_is_the_key() {
     let quoted = r#"{"properties": {"a\"b": {"type": "null"}}}"#;
     assert_eq!(check(quoted, br#"{"a\"b": 1}"#), "type");
     assert_eq!(check(quoted, br#"{"a"b": null}"#), "json");
+    assert_eq!(check(quoted, b"{\0null}"), "json");
+    assert_eq!(check(r#"{"enum": ["a\"b"]}"#, b"\"\0"), "json");
 }
 
 #[test]

@@ -116,7 +116,7 @@ impl ContractFile {
             Some(FormatsChoice::Assert) => Formats::Assert,
             Some(FormatsChoice::Annotate) => Formats::Annotate,
         };
-        let remote = self.allow_remote.then(|| std::sync::Arc::new(fetch::json) as _);
+        let remote = self.allow_remote.then(fetch::documents);
         Contract::open(Path::new(&self.contract), &Options { formats, remote }).map_err(Refused::usage)
     }
 }

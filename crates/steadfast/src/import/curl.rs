@@ -6,6 +6,7 @@ use steadfast_core::measure::Lapse;
 use super::carried::{Carried, Check};
 use super::document::Trouble;
 use super::http_look::{self, Template};
+use super::http_way;
 use super::shell_words::{Line, split};
 use super::{Format, Source};
 
@@ -28,6 +29,8 @@ const SILENT_WITH_VALUE: [&str; 13] = [
     "--retry-delay",
     "--retry-max-time",
 ];
+/// Why a key with a password is not carried over.
+const LOCKED: &str = "a key with a password is not read: `client_certificate` takes one without";
 /// The same without a value.
 const SILENT: [&str; 26] = [
     "-s",
@@ -111,6 +114,10 @@ struct Asked {
     roots: Option<String>,
     version: Option<&'static str>,
     retry: Option<u64>,
+    proxy: Option<String>,
+    proxy_user: Option<String>,
+    certificate: Option<String>,
+    key: Option<String>,
     left: Vec<(String, String)>,
 }
 
@@ -259,13 +266,26 @@ fn option(name: &str, value: impl FnOnce() -> Option<String>, asked: &mut Asked)
             name.to_owned(),
             "certificates are always verified here; name the one to trust in `roots`".to_owned(),
         )),
-        "-x" | "--proxy" => {
+        "-x" | "--proxy" => asked.proxy = Some(need(value())?),
+        "-U" | "--proxy-user" => asked.proxy_user = Some(need(value())?),
+        // Also without this there is CONNECT for https.
+        "-p" | "--proxytunnel" => {}
+        "--noproxy" => {
             let _ = need(value())?;
-            asked.left.push((name.to_owned(), "name the proxy in `proxy`".to_owned()));
+            asked.left.push((name.to_owned(), "a proxy is never taken from the environment".to_owned()));
         }
-        "-E" | "--cert" | "--key" => {
+        "-E" | "--cert" => {
+            let certificate = need(value())?;
+            match certificate.split_once(':') {
+                None => asked.certificate = Some(certificate),
+                // What stands behind it is a secret.
+                Some(_) => asked.left.push((name.to_owned(), LOCKED.to_owned())),
+            }
+        }
+        "--key" => asked.key = Some(need(value())?),
+        "--pass" => {
             let _ = need(value())?;
-            asked.left.push((name.to_owned(), "name it in `client_certificate`".to_owned()));
+            asked.left.push((name.to_owned(), LOCKED.to_owned()));
         }
         "-T" | "--upload-file" => {
             let _ = need(value())?;
@@ -331,6 +351,7 @@ fn carry(line: &Line, written: &str, asked: &Asked, into: &mut Carried) {
     if let Some(roots) = &asked.roots {
         check.look("roots", roots.clone());
     }
+    way(place, asked, &mut check, into);
     if let Some(version) = asked.version {
         check.look("version", version);
     }
@@ -348,6 +369,25 @@ fn carry(line: &Line, written: &str, asked: &Asked, into: &mut Carried) {
     );
     into.warn(place, id, text);
     into.checks.push(check);
+}
+
+/// The proxy, and the certificate to show.
+fn way(place: usize, asked: &Asked, check: &mut Check, into: &mut Carried) {
+    let id = check.id.clone();
+    if let Some(proxy) = &asked.proxy {
+        let user = asked.proxy_user.as_deref().map(|user| user.split_once(':').unwrap_or((user, "")));
+        let user = user.map(|(user, password)| (Template::expanding(user), Template::expanding(password)));
+        let beside = user.as_ref().map(|(user, password)| (user, password));
+        if let Err(why) = http_way::proxy(into, check, &Template::expanding(proxy), beside) {
+            into.leave(place, id.clone(), format!("`--proxy`: {why}"));
+        }
+    }
+    if asked.certificate.is_some() || asked.key.is_some() {
+        let carried = http_way::certificate(check, asked.certificate.as_deref(), asked.key.as_deref());
+        if let Err(why) = carried {
+            into.leave(place, id, format!("`--cert`: {why}"));
+        }
+    }
 }
 
 /// The host and path, for names: what may be secret in an address is not in them.

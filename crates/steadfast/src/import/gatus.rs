@@ -11,6 +11,7 @@ use steadfast_core::measure::Lapse;
 use super::carried::{Carried, Check, is_kind};
 use super::document::{At, Document, Fields, Node, Trouble};
 use super::http_look::{self, Template};
+use super::http_way;
 use super::{Format, Source};
 use expectation::{Endpoint, Sort};
 
@@ -211,9 +212,13 @@ fn one(node: &Rc<Node>, comments: Vec<String>, into: &mut Carried, troubles: &mu
             check.look("address", json!(url.trim_start_matches("icmp://")));
         }
     }
+    client.lead(sort, &about, &mut check, into);
     let endpoint = Endpoint { about, line, sort, url, insecure: client.insecure };
     expectation::carry(&endpoint, check, &conditions, into);
 }
+
+/// Why a proxy or a client certificate is not carried over.
+const ONLY_HTTP: &str = "the kind `http` alone has one";
 
 /// `client` of an endpoint.
 #[derive(Default)]
@@ -221,6 +226,9 @@ struct Client {
     insecure: bool,
     ignore_redirect: bool,
     timeout: Option<String>,
+    line: usize,
+    proxy: Option<String>,
+    certificate: Option<(Option<String>, Option<String>)>,
 }
 
 impl Client {
@@ -229,14 +237,15 @@ impl Client {
         let insecure = fields.truth("insecure") == Some(true);
         let ignore_redirect = fields.truth("ignore-redirect") == Some(true);
         let timeout = fields.text("timeout");
+        let proxy = fields.text("proxy-url");
+        let part = |tls: &Node, key: &str| tls.get(key).and_then(|node| node.text()).map(str::to_owned);
+        let certificate = fields.any("tls").map(|tls| (part(tls, "certificate-file"), part(tls, "private-key-file")));
         let line = node.at.line;
         for (key, why) in [
-            ("proxy-url", "name the proxy in `proxy`"),
             ("dns-resolver", "the machine's own resolver is asked; `connect_to` fixes an address"),
             ("oauth2", "no token is fetched: hand one over in a header"),
             ("identity-aware-proxy", "no token is fetched: hand one over in a header"),
             ("network", "IPv4 or IPv6 is chosen by what the name resolves to"),
-            ("tls", "name it in `client_certificate`"),
             ("tunnel", "there is no tunnel; open one and lead the target there with --route"),
             ("certpath", "name it in `client_certificate`"),
         ] {
@@ -252,7 +261,29 @@ impl Client {
             into.leave(line, about, format!("`client.insecure`: {why}"));
         }
         let timeout = timeout.and_then(|text| lapse(&text, "client.timeout", node, troubles));
-        Client { insecure, ignore_redirect, timeout }
+        Client { insecure, ignore_redirect, timeout, line, proxy, certificate }
+    }
+
+    /// What of it only a request over HTTP can use: through what it goes, and who it says that it is.
+    fn lead(&self, sort: Sort, about: &str, check: &mut Check, into: &mut Carried) {
+        if let Some(proxy) = &self.proxy {
+            let carried = match sort {
+                Sort::Http => http_way::proxy(into, check, &Template::expanding(proxy), None),
+                Sort::Tcp | Sort::Tls | Sort::StartTls | Sort::Dns | Sort::Icmp => Err(ONLY_HTTP.to_owned()),
+            };
+            if let Err(why) = carried {
+                into.leave(self.line, about, format!("`client.proxy-url`: {why}"));
+            }
+        }
+        if let Some((certificate, key)) = &self.certificate {
+            let carried = match sort {
+                Sort::Http => http_way::certificate(check, certificate.as_deref(), key.as_deref()),
+                Sort::Tcp | Sort::Tls | Sort::StartTls | Sort::Dns | Sort::Icmp => Err(ONLY_HTTP.to_owned()),
+            };
+            if let Err(why) = carried {
+                into.leave(self.line, about, format!("`client.tls`: {why}"));
+            }
+        }
     }
 }
 

@@ -85,7 +85,7 @@ impl Template {
     }
 
     /// The variable, if it is all there is.
-    fn as_variable(&self) -> Option<&str> {
+    pub(crate) fn as_variable(&self) -> Option<&str> {
         match self.0.as_slice() {
             [Piece::Variable(name)] => Some(name),
             _ => None,

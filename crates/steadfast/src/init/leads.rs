@@ -23,6 +23,8 @@ use crate::render::text::{counted, cut};
 
 /// So many leads are looked at.
 const MOST_LOOKS: usize = 40;
+/// So long all of them together are looked at: ports that take a connection and then say nothing each cost a while.
+const LONGEST: Duration = Duration::from_secs(120);
 /// So many wait besides.
 const MOST_WAITING: usize = 60;
 /// A port of this machine takes a connection at once and shows a certificate as soon, or there is nobody.
@@ -60,11 +62,17 @@ pub(super) async fn look(
     let ground = Ground { site, published: &published, world };
     let mut tried: BTreeSet<String> = pages.iter().map(|page| page.url.to_string()).collect();
     let mut looked = 0;
+    let began = world.clock().elapsed();
     for lead in leads {
         let dials = !matches!(lead.ask, Ask::Later(_));
         looked += usize::from(dials);
         if dials && looked > MOST_LOOKS {
             draft.leave_out(lead.from, format!("{}; {MOST_LOOKS} others were looked at already", lead.says));
+            continue;
+        }
+        if dials && world.clock().elapsed().saturating_sub(began) > LONGEST {
+            let seconds = LONGEST.as_secs();
+            draft.leave_out(lead.from, format!("{}; the others took {seconds} seconds already", lead.says));
             continue;
         }
         if dials {
@@ -468,8 +476,11 @@ fn wait(lead: &Lead, later: Later, draft: &mut Draft) {
         at = draft.target(wanted, &address);
         look[key] = json!({ "target": at });
     }
-    let known = draft.waiting.iter().any(|waiting| waiting.check.kind == kind && waiting.check.look == look);
-    if known {
+    let same = |known: &Drafted| {
+        let question = kind == "sql" && known.look.get("database") == look.get("database");
+        known.kind == kind && (known.look == look || question)
+    };
+    if draft.waiting.iter().any(|waiting| same(&waiting.check)) {
         return;
     }
     if draft.waiting.len() >= MOST_WAITING {

@@ -5,6 +5,8 @@ mod interrupt;
 mod proving;
 mod scoping;
 mod shop;
+mod sqlite_diff;
+mod sqlite_verify;
 mod typing;
 mod verifying;
 mod watching;

@@ -208,9 +208,13 @@ fn trouble_of(error: &ProveError, world: &World) -> Trouble {
         ProveErrorKind::HotJournal => HOT_JOURNAL,
         ProveErrorKind::Changed | ProveErrorKind::WalGrew | ProveErrorKind::WalBusy => CHANGED_MEANWHILE,
         ProveErrorKind::State => NOT_PROVEN,
-        ProveErrorKind::Read | ProveErrorKind::OtherIdentity | ProveErrorKind::NoSuchTable | ProveErrorKind::Sqlite => {
-            codes::LOCAL_TROUBLE
-        }
+        ProveErrorKind::Read
+        | ProveErrorKind::OtherIdentity
+        | ProveErrorKind::Taken
+        | ProveErrorKind::Faulty
+        | ProveErrorKind::PageSizes
+        | ProveErrorKind::NoSuchTable
+        | ProveErrorKind::Sqlite => codes::LOCAL_TROUBLE,
     };
     let said = error.to_string();
     Trouble::new(code, world.redactor().text(&said).unwrap_or(said))

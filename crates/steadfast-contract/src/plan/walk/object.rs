@@ -1,9 +1,9 @@
 //! Objects: members by the order that was learnt, known ones by a bit each, unknown ones by what they hash to.
 
-use super::{DEPTH, DontKnow, Flaw, Reject, Step, Stop, Walk};
+use super::{DEPTH, DontKnow, Flaw, Reject, Step, Stop, Style, Walk};
 use crate::plan::bug::Bug;
 use crate::plan::{ANYTHING, NOTHING, ObjectRule};
-use crate::scan::eight;
+use crate::scan::{At, eight};
 use crate::states::{Cursor, Trie};
 
 /// Unknown keys of one object that are compared with each other as they come; beyond that they are sorted at its end.
@@ -11,7 +11,7 @@ const FEW: usize = 32;
 
 impl<'a, F: Flaw> Walk<'a, F> {
     #[inline]
-    pub(super) fn object(&mut self, rule: &'a ObjectRule, from: usize, cursor: Cursor) -> Step {
+    pub(super) fn object(&mut self, rule: &'a ObjectRule, from: At, cursor: Cursor) -> Step {
         match (rule.plain, cursor == Trie::NOWHERE) {
             (true, true) => self.members::<true, false>(rule, from, cursor),
             (true, false) => self.members::<true, true>(rule, from, cursor),
@@ -23,7 +23,7 @@ impl<'a, F: Flaw> Walk<'a, F> {
     fn members<const PLAIN: bool, const WATCHED: bool>(
         &mut self,
         rule: &'a ObjectRule,
-        from: usize,
+        from: At,
         cursor: Cursor,
     ) -> Step {
         self.depth += 1;
@@ -38,65 +38,65 @@ impl<'a, F: Flaw> Walk<'a, F> {
         let mut seen_below = 0;
         let mut count = 0_usize;
         let mut slot = rule.learnt as usize;
-        let mut place = self.space(from + 1);
-        if self.at(place) != b'}' {
-            loop {
-                let (known, key_end, value) = match self.guess(rule, slot, place) {
-                    Some((prop, behind)) => (Some(prop), behind - 2, self.space(behind)),
-                    None => self.key(rule, slot, place)?,
-                };
-                let key_start = place + 1;
-                count += 1;
-                if !PLAIN && let Some(names) = rule.names {
-                    self.branch(names, place, Trie::NOWHERE)?;
-                }
-                let mut node = None;
-                match known {
-                    Some(prop) => {
-                        let bit = 1_u64 << (prop % 64);
-                        let word = if PLAIN || prop < 64 { &mut seen } else { &mut more_seen[prop / 64 - 1] };
-                        if *word & bit != 0 && !self.flaw.makes(Bug::KnownDuplicateUnseen) {
-                            return Err(DontKnow);
-                        }
-                        *word |= bit;
-                        slot = rule.learnt as usize + prop + 1;
-                        node = rule.props[prop].node;
+        // Behind the brace or behind a member.
+        let mut at = from.plus(1);
+        let end = loop {
+            let member = match self.guess(rule, slot, count > 0, at) {
+                Some(member) => member,
+                None => match self.member(rule, slot, count > 0, at)? {
+                    Some(member) => member,
+                    None => break self.space(at).plus(1),
+                },
+            };
+            let key_start = member.key.place() + 1;
+            count += 1;
+            if !PLAIN && let Some(names) = rule.names {
+                self.branch(names, member.key, Trie::NOWHERE)?;
+            }
+            let mut node = None;
+            match member.known {
+                Some(prop) => {
+                    let bit = 1_u64 << (prop % 64);
+                    let word = if PLAIN || prop < 64 { &mut seen } else { &mut more_seen[prop / 64 - 1] };
+                    if *word & bit != 0 && !self.flaw.makes(Bug::KnownDuplicateUnseen) {
+                        return Err(DontKnow);
                     }
-                    None => self.remember(&mut unknown, key_start, key_end)?,
+                    *word |= bit;
+                    slot = rule.learnt as usize + prop + 1;
+                    node = rule.props[prop].node;
                 }
-                let (below, bit) =
-                    if watched { self.trie.member(cursor, &self.text[key_start..key_end]) } else { (Trie::NOWHERE, 0) };
-                seen_below |= bit;
-                let mut end = None;
-                if let Some(node) = node {
-                    end = Some(self.node(node, value, below)?);
-                }
-                if !PLAIN {
-                    for (pattern, node) in &rule.patterns {
-                        if pattern.matches_within(self.text, key_start, key_end) {
-                            end = Some(self.branch(*node, value, below)?);
-                        }
+                None => self.remember(&mut unknown, key_start, member.key_end)?,
+            }
+            let (below, bit) = if watched {
+                let named = member.known.is_none_or(|prop| self.trie.names(rule.learnt as usize + prop));
+                self.trie.member(cursor, named, &self.text[key_start..member.key_end])
+            } else {
+                (Trie::NOWHERE, 0)
+            };
+            seen_below |= bit;
+            let mut end = None;
+            if !PLAIN {
+                for (pattern, node) in &rule.patterns {
+                    if pattern.matches_within(self.text, key_start, member.key_end) {
+                        end = Some(self.branch(*node, member.value, below)?);
                     }
-                }
-                let end = match end {
-                    Some(end) => end,
-                    None if rule.additional == NOTHING && !self.flaw.makes(Bug::AdditionalAccepted) => {
-                        return Err(Reject);
-                    }
-                    None if rule.additional == NOTHING => self.node(ANYTHING, value, below)?,
-                    None => self.node(rule.additional, value, below)?,
-                };
-                if below != Trie::NOWHERE {
-                    self.trie.note(below, self.text, value, end, self.facts);
-                }
-                place = self.space(end);
-                match self.at(place) {
-                    b',' => place = self.space(place + 1),
-                    b'}' => break,
-                    _ => return Err(DontKnow),
                 }
             }
-        }
+            at = match (node, end) {
+                (Some(node), _) => self.value(node, member.value, below)?,
+                (None, Some(end)) => end,
+                (None, None) if rule.additional == NOTHING => {
+                    if !self.flaw.makes(Bug::AdditionalAccepted) {
+                        return Err(Reject);
+                    }
+                    self.node(ANYTHING, member.value, below)?
+                }
+                (None, None) => self.value(rule.additional, member.value, below)?,
+            };
+            if below != Trie::NOWHERE {
+                self.trie.note(below, self.text, member.value.place(), at.place(), self.facts);
+            }
+        };
         self.depth -= 1;
         self.forget(&unknown)?;
         if watched {
@@ -120,40 +120,59 @@ impl<'a, F: Flaw> Walk<'a, F> {
         if !PLAIN && rule.dependent.iter().any(depends) {
             return Err(Reject);
         }
-        Ok(place + 1)
+        Ok(end)
     }
 
-    /// The member that followed this one the last time, and the place behind its colon.
+    /// The member that followed this one the last time, written as the last ones were.
     #[inline(always)]
-    fn guess(&self, rule: &ObjectRule, slot: usize, place: usize) -> Option<(usize, usize)> {
+    fn guess(&self, rule: &ObjectRule, slot: usize, later: bool, at: At) -> Option<Member> {
         let expected = *self.scratch.successors.get(slot)? as usize;
-        let next = rule.props.get(expected)?;
-        next.needle.is_at(self.text, place).then(|| (expected, place + next.needle.len()))
+        let prop = rule.props.get(expected)?;
+        let style = self.scratch.style;
+        let (needles, before) = if later { (&prop.next, 1 + style as usize) } else { (&prop.first, 0) };
+        let value = needles[style as usize].behind(self.text, at)?;
+        // A blank too many is rare, but it may stand there.
+        let value = if self.byte(value) > b' ' { value } else { self.space(value) };
+        let key = at.plus(before);
+        Some(Member { known: Some(expected), key, key_end: key.place() + 1 + prop.name.len(), value })
     }
 
-    /// The member that starts at `place`, whichever it is: its number if it is known, the place of its key's closing
-    /// quote, and the place of its value.
-    #[inline(never)]
-    fn key(&mut self, rule: &ObjectRule, slot: usize, place: usize) -> Result<(Option<usize>, usize, usize), Stop> {
-        if self.at(place) != b'"' {
+    /// The next member, whichever it is; `None` at the end of the object.
+    #[inline(always)]
+    fn member(&mut self, rule: &ObjectRule, slot: usize, later: bool, at: At) -> Result<Option<Member>, Stop> {
+        let at = self.space(at);
+        match (self.byte(at), later) {
+            (b'}', _) => Ok(None),
+            (b',', true) => self.key(rule, slot, at.plus(1)).map(Some),
+            (b'"', false) => self.key(rule, slot, at).map(Some),
+            _ => Err(DontKnow),
+        }
+    }
+
+    /// The member whose key is the next that stands at `from`.
+    fn key(&mut self, rule: &ObjectRule, slot: usize, from: At) -> Result<Member, Stop> {
+        let key = self.space(from);
+        if self.byte(key) != b'"' {
             return Err(DontKnow);
         }
-        let (end, escaped) = self.string_end(place)?;
-        if escaped && !self.flaw.makes(Bug::EscapedKeyTakenLiterally) {
+        let string = self.string_end(key)?;
+        if string.escaped && !self.flaw.makes(Bug::EscapedKeyTakenLiterally) {
             return Err(DontKnow);
         }
-        let colon = self.space(end + 1);
-        if self.at(colon) != b':' {
+        let colon = self.space(string.behind);
+        if self.byte(colon) != b':' {
             return Err(DontKnow);
         }
-        let known = find(rule, &self.text[place + 1..end]);
-        // Writers keep an order: what came here now is what comes here next time.
-        if let Some(prop) = known
-            && let Some(successor) = self.scratch.successors.get_mut(slot)
-        {
-            *successor = prop as u32;
+        let value = self.space(colon.plus(1));
+        let known = find(rule, &self.text[key.place() + 1..string.end]);
+        // Writers keep an order and a style: what came here now is what comes here next time.
+        if let Some(prop) = known {
+            if let Some(successor) = self.scratch.successors.get_mut(slot) {
+                *successor = prop as u32;
+            }
+            self.scratch.style = if value == colon.plus(1) { Style::Close } else { Style::Wide };
         }
-        Ok((known, end, self.space(colon + 1)))
+        Ok(Member { known, key, key_end: string.end, value })
     }
 
     /// Notes an unknown key; two equal ones are for the official judge to report.
@@ -197,6 +216,16 @@ impl<'a, F: Flaw> Walk<'a, F> {
         self.scratch.keys.truncate(unknown.from);
         Ok(())
     }
+}
+
+/// A member of the object that is walked.
+struct Member {
+    /// Which of the rule's props it is.
+    known: Option<usize>,
+    /// The opening quote of its key, and the place of the closing one.
+    key: At,
+    key_end: usize,
+    value: At,
 }
 
 /// The unknown keys of an open object.

@@ -29,10 +29,10 @@ pub(super) struct Args {
     how: How,
     #[command(flatten)]
     compare: Compare,
-    /// Bad records, byte for byte, and their findings go to this folder
+    /// Bad records, byte for byte, and their findings go to this folder (with --part: to DIR.I-of-N)
     #[arg(long, value_name = "DIR")]
     quarantine: Option<PathBuf>,
-    /// Good records go to this file
+    /// Good records go to this file (with --part: to OUT.I-of-N)
     #[arg(long, value_name = "OUT")]
     valid: Option<PathBuf>,
     /// If the run holds, write the sidecar that later releases are compared with
@@ -213,8 +213,14 @@ fn one_part(args: &Args, contract: &Contract, part: (u32, u32)) -> Result<Exit, 
     let judge = Judge::new(contract, args.how.profile.into(), args.how.look(contract, false)?);
     let mut running = args.how.running();
     running.reading.part = Some(part);
-    running.quarantine = args.quarantine.clone();
-    running.valid = args.valid.clone();
+    // Parts run side by side and are given the same options: each has a place of its own.
+    let own = |path: &PathBuf| {
+        let mut name = path.clone().into_os_string();
+        name.push(format!(".{}-of-{}", part.0, part.1));
+        PathBuf::from(name)
+    };
+    running.quarantine = args.quarantine.as_ref().map(own);
+    running.valid = args.valid.as_ref().map(own);
     let (mut ran, took) = judged(&judge, &inputs(&args.files), &running)?;
     ran.publish().map_err(|why| Refused { why, exit: exit_of_sums(&ran) })?;
     let agreement = Agreement { part, size, options: args.how.options(contract) };

@@ -131,6 +131,10 @@ fn bound_memory(file: &Path) {
     let _ = rustix::process::setrlimit(rustix::process::Resource::As, bound);
 }
 
+/// How long the child may take to end in good order once its time is up. A function of SQLite's that a stranger's CHECK calls
+/// can go on for ever, and asks nobody whether it may.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// Runs one request in a child and shows its progress on standard error. `None` if a signal stopped it.
 pub(super) fn ask(request: &Request) -> Result<(Answer, bool), Refused> {
     let program = std::env::current_exe().map_err(|why| refuse(format!("this program cannot find itself: {why}")))?;
@@ -149,6 +153,7 @@ pub(super) fn ask(request: &Request) -> Result<(Answer, bool), Refused> {
     // A child that is gone already is noticed below.
     let _ = input.write_all(&text);
     let mut was_stopped = false;
+    let mut was_killed = false;
     let mut answer = None;
     block_on(async |stop| {
         let (lines, mut received) = tokio::sync::mpsc::unbounded_channel();
@@ -161,7 +166,9 @@ pub(super) fn ask(request: &Request) -> Result<(Answer, bool), Refused> {
         });
         let mut input = Some(input);
         let mut shown = Shown::new(&request.file);
+        let mut end_by = request.deadline.and_then(|limit| tokio::time::Instant::now().checked_add(limit + GRACE));
         loop {
+            let end = end_by;
             tokio::select! {
                 line = received.recv() => match line.as_deref().map(serde_json::from_str::<Line>) {
                     Some(Ok(Line::Event { stage, pages_done, pages, bytes_read, seconds, findings, forward })) => {
@@ -175,6 +182,12 @@ pub(super) fn ask(request: &Request) -> Result<(Answer, bool), Refused> {
                 () = stop.stopped(), if input.is_some() => {
                     was_stopped = true;
                     drop(input.take());
+                    end_by = Some(tokio::time::Instant::now() + GRACE);
+                }
+                () = async { if let Some(end) = end { tokio::time::sleep_until(end).await } }, if end.is_some() => {
+                    // One that has ended by itself cannot be killed, and need not be.
+                    let _ = child.kill();
+                    (was_killed, end_by) = (true, None);
                 }
             }
         }
@@ -182,6 +195,18 @@ pub(super) fn ask(request: &Request) -> Result<(Answer, bool), Refused> {
     })?;
     let ended = child.wait();
     let answer = answer.unwrap_or_else(|| {
+        if was_killed {
+            let advice = "a CHECK constraint, an expression or a virtual table keeps SQLite busy: --structure-only judges all but what SQL decides";
+            return Err(Obstacle {
+                kind: "deadline".into(),
+                seen: format!(
+                    "{}: the process that read the file did not end within {} s of its time and was killed",
+                    request.file.display(),
+                    GRACE.as_secs()
+                ),
+                advice: advice.into(),
+            });
+        }
         let how = ended.map_or_else(|why| why.to_string(), |status| status.to_string());
         Err(Obstacle {
             kind: "child".into(),

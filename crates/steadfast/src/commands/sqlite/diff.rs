@@ -1,14 +1,15 @@
 //! `steadfast sqlite diff`.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use steadfast_core::exit::Exit;
-use steadfast_sqlite::{Differing, Reference};
+use steadfast_sqlite::{Code, Differing, ProveError, ProveErrorKind, Reference, compare_manifests};
 
 use super::child::{Obstacle, Request, ask};
-use super::{count, grouped};
-use crate::render::text::{GREEN, Layout, RED};
+use super::{bytes, count, grouped};
+use crate::render::text::{GREEN, Layout, RED, YELLOW};
 use crate::render::{Page, print};
 
 /// The command's arguments.
@@ -24,22 +25,36 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
     /// Pages that are listed; further ones are counted
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = super::verify::at_least_one)]
     max_findings: usize,
+}
+
+/// What came out, and what it took.
+struct Compared {
+    differing: Differing,
+    /// Of both sides together.
+    bytes_read: u64,
+    seconds: f64,
+}
+
+/// Why there is no answer.
+enum Stop {
+    Refused(Exit),
+    Obstacle(Obstacle),
+}
+
+impl From<ProveError> for Stop {
+    fn from(error: ProveError) -> Stop {
+        Stop::Obstacle(error.into())
+    }
 }
 
 /// Compares, and shows pages and trees that differ.
 pub(crate) fn run(args: Args) -> Exit {
-    let differing = match (Reference::open(&args.one), Reference::open(&args.other)) {
-        (Ok(one), Ok(other)) => manifests(&one, &other, args.max_findings),
-        // The file is what knows its trees; a manifest is held beside it.
-        (Ok(_), Err(_)) => files(&args, &args.other, &args.one).map(swapped),
-        (Err(_), _) => files(&args, &args.one, &args.other),
-    };
-    match differing {
-        Ok(differing) => {
-            let is_same = differing.pages == 0 && differing.only_here == 0 && differing.only_there == 0;
-            let text = if args.json { format!("{}\n", json!(differing)) } else { show(&args, &differing, is_same) };
+    match compare(&args) {
+        Ok(compared) => {
+            let is_same = compared.is_same();
+            let text = if args.json { format!("{}\n", to_json(&args, &compared)) } else { to_text(&args, &compared) };
             match print(&text) {
                 Ok(()) if is_same => Exit::Proceed,
                 Ok(()) => Exit::Hold,
@@ -47,32 +62,38 @@ pub(crate) fn run(args: Args) -> Exit {
             }
         }
         Err(Stop::Refused(exit)) => exit,
-        Err(Stop::Obstacle(obstacle)) if args.json => {
-            let _ = print(&format!("{}\n", json!({ "error": obstacle })));
-            Exit::CannotTell
-        }
         Err(Stop::Obstacle(obstacle)) => {
-            let mut layout = Layout::new(&Page::of_stdout()).with_labels(5);
-            layout.line("cannot tell");
-            layout.field(2, "why", &obstacle.seen);
-            layout.field(2, "do", &obstacle.advice);
-            let _ = print(&layout.finish());
+            let text = if args.json {
+                format!("{}\n", json!({ "a": args.one, "b": args.other, "error": obstacle }))
+            } else {
+                let mut layout = Layout::new(&Page::of_stdout()).with_labels(5);
+                let word = layout.styled(YELLOW, "cannot tell");
+                layout.line(&format!("{word}  {} and {}", args.one.display(), args.other.display()));
+                layout.field(2, "why", &obstacle.seen);
+                layout.field(2, "do", &obstacle.advice);
+                layout.finish()
+            };
+            let _ = print(&text);
             Exit::CannotTell
         }
     }
 }
 
-enum Stop {
-    Refused(Exit),
-    Obstacle(Obstacle),
+fn compare(args: &Args) -> Result<Compared, Stop> {
+    match (Reference::recognise(&args.one)?, Reference::recognise(&args.other)?) {
+        (Some(one), Some(other)) => {
+            let started = Instant::now();
+            let differing = compare_manifests(&one, &other, args.max_findings)?;
+            let bytes_read = one.bytes_read() + other.bytes_read();
+            Ok(Compared { differing, bytes_read, seconds: started.elapsed().as_secs_f64() })
+        }
+        // The database is what is read from end to end; a manifest is held beside it.
+        (Some(_), None) => Ok(database(args, &args.other, &args.one)?.swapped()),
+        (None, _) => database(args, &args.one, &args.other),
+    }
 }
 
-fn obstacle(seen: impl Into<String>) -> Stop {
-    let advice = "compare two databases of one page size, or the manifests of such";
-    Stop::Obstacle(Obstacle { kind: "diff".into(), seen: seen.into(), advice: advice.into() })
-}
-
-fn files(args: &Args, file: &Path, other: &Path) -> Result<Differing, Stop> {
+fn database(args: &Args, file: &Path, other: &Path) -> Result<Compared, Stop> {
     let request = Request {
         file: file.to_owned(),
         against: Some(other.to_owned()),
@@ -85,73 +106,77 @@ fn files(args: &Args, file: &Path, other: &Path) -> Result<Differing, Stop> {
         return Err(Stop::Refused(Exit::Interrupted));
     }
     let proof = answer.map_err(Stop::Obstacle)?;
-    proof.differing.ok_or_else(|| {
-        let why = proof
-            .findings
-            .first()
-            .map_or_else(String::new, |finding| format!(": {}, expected: {}", finding.seen, finding.expected));
-        obstacle(format!("{} could not be compared{why}", file.display()))
-    })
-}
-
-fn manifests(one: &Reference, other: &Reference, bound: usize) -> Result<Differing, Stop> {
-    if one.page_size != other.page_size {
-        return Err(obstacle(format!("pages of {} bytes and pages of {}", one.page_size, other.page_size)));
+    if let Some(differing) = proof.differing {
+        return Ok(Compared { differing, bytes_read: proof.bytes_read, seconds: proof.seconds });
     }
-    let mut differing = Differing {
-        only_here: one.pages.saturating_sub(other.pages),
-        only_there: other.pages.saturating_sub(one.pages),
-        ..Differing::default()
-    };
-    let both = one.pages.min(other.pages);
-    let mut first = 1;
-    while first <= both {
-        let count = 4096.min(both - first + 1) as usize;
-        let read = |manifest: &Reference| manifest.read(first, count).map_err(|why| obstacle(why.to_string()));
-        for (index, (a, b)) in read(one)?.iter().zip(read(other)?).enumerate() {
-            if *a != b {
-                differing.pages += 1;
-                if differing.first.len() < bound {
-                    differing.first.push(first + index as u32);
-                }
-            }
-        }
-        first += count as u32;
+    // Without a comparison, whole pages that changed are those of another size.
+    let sizes = proof.findings.iter().find(|finding| finding.code == Code::PageChanged);
+    let why = sizes.or(proof.findings.first()).map_or_else(
+        || "it has no pages that could be compared".to_owned(),
+        |finding| format!("{}, expected: {}", finding.seen, finding.expected),
+    );
+    let kind = if sizes.is_some() { ProveErrorKind::PageSizes } else { ProveErrorKind::Faulty };
+    Err(ProveError::new(kind, file, why).into())
+}
+
+impl Compared {
+    fn is_same(&self) -> bool {
+        let Differing { pages, only_here, only_there, .. } = self.differing;
+        (pages, only_here, only_there) == (0, 0, 0)
     }
-    Ok(differing)
+
+    fn swapped(self) -> Compared {
+        let Differing { only_here, only_there, .. } = self.differing;
+        let differing = Differing { only_here: only_there, only_there: only_here, ..self.differing };
+        Compared { differing, ..self }
+    }
 }
 
-fn swapped(differing: Differing) -> Differing {
-    Differing { only_here: differing.only_there, only_there: differing.only_here, ..differing }
+fn to_json(args: &Args, compared: &Compared) -> Value {
+    let mut value = json!(compared.differing);
+    value["a"] = json!(args.one);
+    value["b"] = json!(args.other);
+    value["same"] = json!(compared.is_same());
+    value["bytes_read"] = json!(compared.bytes_read);
+    value["seconds"] = json!(compared.seconds);
+    value
 }
 
-fn show(args: &Args, differing: &Differing, is_same: bool) -> String {
+fn to_text(args: &Args, compared: &Compared) -> String {
     let mut layout = Layout::new(&Page::of_stdout()).with_labels(12);
     let (one, other) = (args.one.display(), args.other.display());
-    if is_same {
+    if compared.is_same() {
         let word = layout.styled(GREEN, "the same");
         layout.line(&format!("{word}  {one} and {other}, page by page"));
-        return layout.finish();
+    } else {
+        let word = layout.styled(RED, "different");
+        layout.line(&format!("{word}  {one} and {other}"));
+        differences(&mut layout, args, &compared.differing);
     }
-    let word = layout.styled(RED, "different");
-    layout.line(&format!("{word}  {one} and {other}"));
+    let read = format!("{} of both together in {:.1} s", bytes(compared.bytes_read), compared.seconds);
+    layout.field(2, "read", &read);
+    layout.finish()
+}
+
+fn differences(layout: &mut Layout, args: &Args, differing: &Differing) {
     layout.field(2, "pages", &format!("{} differ", grouped(differing.pages)));
     for (pages, path) in [(differing.only_here, &args.one), (differing.only_there, &args.other)] {
         if pages > 0 {
-            layout.field(
-                2,
-                "only one has",
-                &format!("{} more in {}", count(u64::from(pages), "page", "pages"), path.display()),
-            );
+            let more = count(u64::from(pages), "page", "pages");
+            layout.field(2, "only one has", &format!("{more} more in {}", path.display()));
         }
     }
     for (tree, pages) in &differing.by_tree {
         layout.field(2, "tree", &format!("{tree}: {}", count(*pages, "page", "pages")));
+    }
+    if differing.unnamed > 0 {
+        let pages = count(differing.unnamed, "page", "pages");
+        let why = "the manifests were written without the names of trees, by an earlier version or for one table";
+        layout.field(2, "tree", &format!("not known of {pages}: {why}"));
     }
     if !differing.first.is_empty() {
         let list: Vec<String> = differing.first.iter().take(20).map(u32::to_string).collect();
         let more = if differing.pages > list.len() as u64 { ", ..." } else { "" };
         layout.field(2, "first", &format!("{}{more}", list.join(", ")));
     }
-    layout.finish()
 }

@@ -183,17 +183,16 @@ fn to_text(args: &CheckArgs, checked: Result<StampCheck, ProveError>) -> String 
     layout.finish()
 }
 
+/// The risk for one page, a thousandth and a hundredth of them; in a small file two of these are the same.
 fn risk(check: &StampCheck) -> String {
-    let thousandth = check.pages.div_ceil(1000);
-    let hundredth = check.pages.div_ceil(100);
-    format!(
-        "had pages changed without a trace, this sample would have missed it with probability {:.3} for 1 page, {:.3} for {}, {:.3} for {}",
-        check.risk(1),
-        check.risk(thousandth),
-        grouped(u64::from(thousandth)),
-        check.risk(hundredth),
-        grouped(u64::from(hundredth)),
-    )
+    let mut counts = vec![1, check.pages.div_ceil(1000), check.pages.div_ceil(100)];
+    counts.dedup();
+    let risks: Vec<String> = counts
+        .into_iter()
+        .map(|changed| format!("{:.3} for {}", check.risk(changed), count(u64::from(changed), "page", "pages")))
+        .collect();
+    let risks = risks.join(", ");
+    format!("had pages changed without a trace, this sample would have missed it with probability {risks}")
 }
 
 fn with_suffix(path: &std::path::Path, suffix: &str) -> PathBuf {

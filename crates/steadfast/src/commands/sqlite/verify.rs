@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "M")]
     against: Option<PathBuf>,
     /// Faults that are listed; further ones are counted
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
     max_findings: usize,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct PassFlags {
     #[arg(long)]
     pub(super) json: bool,
     /// Workers; without it one a core, at most four
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = workers)]
     threads: Option<usize>,
     /// Read no faster than this, as in 16MiB/s
     #[arg(long, value_name = "RATE", value_parser = amount)]
@@ -66,6 +66,21 @@ pub(crate) struct PassFlags {
     /// Let the WAL of a live database grow by no more than this while its view is held [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = amount)]
     max_wal_growth: Option<u64>,
+}
+
+fn workers(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=64) => Ok(number),
+        Ok(_) | Err(_) => Err("it is a number from 1 to 64".to_owned()),
+    }
+}
+
+/// A count of what is listed.
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..) => Ok(number),
+        Ok(_) | Err(_) => Err("it is a number from 1 on".to_owned()),
+    }
 }
 
 impl PassFlags {
@@ -325,7 +340,12 @@ fn consequence(file: &Path, proof: &Proof, tree: Option<&str>, findings: &[&Find
                 .filter(|finding| finding.tree.as_deref() == Some(report.table.as_str()) || finding.tree.is_none()),
         )
         .is_none_or(|worst| worst < Repair::Recover);
-        return if table_is_whole {
+        return if table_is_whole && proof.findings_beyond > 0 {
+            (
+                "not known: further faults are not listed, and they may be the table's own".into(),
+                format!("list all faults first; REINDEX \"{}\" if none is the table's", report.name),
+            )
+        } else if table_is_whole {
             (
                 "nothing: the rows are whole; queries through this index answer wrongly".into(),
                 format!("REINDEX \"{}\"", report.name),

@@ -9,6 +9,7 @@ use super::Target;
 use crate::import::carried::{Carried, Check, is_kind, variable_name};
 use crate::import::document::{At, Fields, Node, Trouble};
 use crate::import::http_look::{self, Template, status_set};
+use crate::import::http_way;
 use crate::init::slug;
 
 /// Carries a module for one target.
@@ -142,6 +143,11 @@ fn of_http(
     if let Some(tls) = fields.any("tls_config") {
         tls_config(name, tls, check, into);
     }
+    if let Some(proxy) = fields.text("proxy_url").filter(|text| !text.is_empty())
+        && let Err(why) = http_way::proxy(into, check, &Template::literal(&proxy), None)
+    {
+        into.leave(line, name, format!("`proxy_url`: {why}"));
+    }
     let any_status = fields.truth("accept_any_response") == Some(true);
     let codes: Vec<u16> = fields.list("valid_status_codes").iter().filter_map(|n| n.text()?.parse().ok()).collect();
     if !any_status {
@@ -182,7 +188,6 @@ fn of_http(
         ("body_file", "the body stands in the file of checks: `body`"),
         ("bearer_token_file", "headers = { authorization = { bearer = { file = \"..\" } } } does the same"),
         ("oauth2", "no token is fetched: hand one over in a header"),
-        ("proxy_url", "name the proxy in `proxy`"),
         ("proxy_from_environment", "a proxy is never taken from the environment: name it in `proxy`"),
         ("proxy_connect_header", "name the proxy in `proxy`"),
         ("no_proxy", "name the proxy in `proxy`"),
@@ -270,10 +275,22 @@ fn tls_config(name: &str, node: &Rc<Node>, check: &mut Check, into: &mut Carried
             );
         }
     }
-    for key in ["cert_file", "key_file", "cert", "key"] {
-        if node.get(key).is_some() {
-            into.leave(node.at.line, name, format!("`tls_config.{key}`: name it in `client_certificate`"));
+    let part = |key: &str| node.get(key).and_then(|node| node.text());
+    let (files, inline) = ((part("cert_file"), part("key_file")), (part("cert"), part("key")));
+    let carried = match (check.kind, files, inline) {
+        (_, (None, None), (None, None)) => Ok(()),
+        ("http", (None, None), (Some(certificate), Some(key))) => {
+            http_way::certificate_in_place(into, check, certificate, key);
+            Ok(())
         }
+        ("http", (certificate, key), (None, None)) => http_way::certificate(check, certificate, key),
+        ("http", _, _) => Err("a file here and text there: name both in `client_certificate`".to_owned()),
+        (_, _, _) => Err("the kind `http` alone shows one".to_owned()),
+    };
+    if let Err(why) = carried {
+        // Whatever stands there stays there.
+        inline.0.into_iter().chain(inline.1).for_each(|secret| into.keep_out(secret));
+        into.leave(node.at.line, name, format!("`tls_config.cert`, `key`: {why}"));
     }
 }
 

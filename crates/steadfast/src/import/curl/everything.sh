@@ -18,3 +18,10 @@ curl --json '{"probe": true}' http://127.0.0.1:8080/api/probe
 curl -G --data-urlencode 'q=lantern & light' --resolve shop.example:443:127.0.0.1 https://shop.example/search
 curl --connect-to ::127.0.0.1:8443 --cacert ca.pem --http2 -I https://shop.example/
 curl -x http://proxy.example:3128 -F file=@picture.png --retry 2 shop.example:8080/upload
+curl --proxy "$PROXY" https://shop.example/through-a-variable
+curl -x http://canary:hunter2%2A@proxy.example:3128 https://shop.example/with-credentials
+curl --proxy proxy.example:3128 -U "canary:$PROXY_PASSWORD" https://shop.example/beside
+curl --proxy socks5h://proxy.example:1080 https://shop.example/socks
+curl --cert client.pem --key client.key --cacert roots.pem https://inner.shop.example/
+curl -E both.pem https://inner.shop.example/both
+curl --cert client.p12:hunter2 https://inner.shop.example/locked

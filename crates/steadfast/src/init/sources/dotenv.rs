@@ -50,8 +50,7 @@ fn one(paper: &Paper, into: &mut Clues) {
         let sort = Sort::of(name);
         match sort {
             Sort::Database => {
-                let look = json!({ "query": "select 1" });
-                lead(paper, *line, name, "sql", "database", look, json!({ "scalar": 1 }), into);
+                lead(paper, *line, name, "sql", "database", json!({}), json!({ "tables": ["..."] }), into);
             }
             Sort::Redis => {
                 let look = json!({ "send": "PING\r\n", "read": "line" });
@@ -76,7 +75,9 @@ fn lead(
     into: &mut Clues,
 ) {
     let then = match kind {
-        "sql" => format!("set {name}, and ask for what matters: `query = \"select count(*) from ...\"`"),
+        "sql" => {
+            format!("set {name} to an address with a role that may only read, and name the tables that must be there")
+        }
         _ => {
             format!("set {name} to an address with a port; with a password, say it first: `AUTH` with {{ env = ... }}")
         }
