@@ -12,4 +12,5 @@ pub mod patience;
 pub mod pgbouncer;
 pub mod ports;
 pub mod postgres;
+pub mod redis;
 pub mod steadfast;

@@ -45,7 +45,7 @@ fn what_init_wrote_verifies_green_and_proves_without_survivors() {
         .run(&["init", "--url", &nginx.url()])
         .exits(0)
         .says("verified: 4 checks hold")
-        .says("/gone.html: it answers 404")
+        .says("/gone.html        it answers 404")
         .says("at least 20 rows in accounts");
     let text = written(&workplace);
     assert!(text.starts_with("#:schema ./.steadfast/steadfast.schema.json\n"), "{text}");

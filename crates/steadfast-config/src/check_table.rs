@@ -150,8 +150,8 @@ impl Reader<'_> {
         let (settings, mut check) = (settings?, check?);
         check.share(claims);
         Some(ProjectCheck {
-            summary: settings.summary.unwrap_or_else(|| check.describe()),
-            id: settings.id,
+            summary: settings.summary.unwrap_or_else(|| check.describe()).into(),
+            id: settings.id.into(),
             gates: settings.gates.into_iter().collect(),
             every: settings.every,
             severity: settings.severity,

@@ -39,8 +39,8 @@ fn one_check(text: &mut String, check: &ProjectCheck) {
 
 fn own_keys(check: &ProjectCheck) -> Value {
     let settings = CheckSettings {
-        id: check.id.clone(),
-        summary: Some(check.summary.clone()),
+        id: check.id.to_string(),
+        summary: Some(check.summary.to_string()),
         gates: check.gates.iter().collect(),
         every: check.every,
         severity: check.severity,

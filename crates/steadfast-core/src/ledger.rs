@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::measure::Lapse;
+use crate::names::Names;
 use crate::observation::Hash;
 use crate::verdict::Verdict;
 use crate::world::Boxed;
@@ -50,7 +51,7 @@ pub struct RunBegan {
     /// The seed of the order.
     pub seed: u64,
     /// The checks in the order in which they were started.
-    pub order: Vec<String>,
+    pub order: Names,
     /// The program's version.
     pub version: String,
 }

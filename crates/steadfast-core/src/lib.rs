@@ -10,6 +10,7 @@ pub mod jsonpath;
 pub mod kind;
 pub mod ledger;
 pub mod measure;
+pub mod names;
 pub mod observation;
 pub mod plan;
 pub mod predicate;

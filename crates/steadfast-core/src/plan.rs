@@ -136,7 +136,7 @@ pub fn plan(project: &Project, gate: Option<Gate>, only: &[Only], seed: u64) -> 
         let at_gate = gate.is_none_or(|gate| check.gates.contains(gate));
         let meant = only.is_empty()
             || only.iter().any(|only| match only {
-                Only::Id(id) => *id == check.id,
+                Only::Id(id) => **id == *check.id,
                 Only::Tag(tag) => check.tags.contains(tag),
             });
         (at_gate && meant).then_some(place)
@@ -155,14 +155,14 @@ pub fn caused_by<'a>(depends_on: &[String], verdict_of: impl Fn(&str) -> Option<
 fn refuse_unknown(project: &Project, gate: Option<Gate>, selector: &Only) -> Result<(), NoPlan> {
     let tags = || project.checks.iter().flat_map(|check| check.tags.iter().map(String::as_str));
     match selector {
-        Only::Id(id) => match (project.checks.iter().find(|check| check.id == *id), gate) {
+        Only::Id(id) => match (project.checks.iter().find(|check| *check.id == **id), gate) {
             (Some(check), Some(gate)) if !check.gates.contains(gate) => {
                 Err(NoPlan::NotAtGate { id: id.clone(), gate, gates: check.gates.iter().collect() })
             }
             (Some(_), Some(_) | None) => Ok(()),
             (None, Some(_) | None) => Err(NoPlan::UnknownId {
                 id: id.clone(),
-                instead: did_you_mean(id, project.checks.iter().map(|check| check.id.as_str())).map(str::to_owned),
+                instead: did_you_mean(id, project.checks.iter().map(|check| &*check.id)).map(str::to_owned),
                 is_tag: tags().any(|tag| tag == id),
             }),
         },

@@ -86,10 +86,10 @@ crate::settings! {
 /// A named check of a project.
 #[derive(Clone)]
 pub struct ProjectCheck {
-    /// Its name, unique in the project.
-    pub id: String,
+    /// Its name, unique in the project. Shared with whatever reports on it.
+    pub id: Arc<str>,
     /// What it claims, in one line.
-    pub summary: String,
+    pub summary: Arc<str>,
     /// When it must hold.
     pub gates: Gates,
     /// How often the watch looks.

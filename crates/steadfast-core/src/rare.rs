@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::setting::{Node, OneOrMany, Problems, Setting};
@@ -28,7 +29,7 @@ impl<T: PartialEq + 'static> Blank for Vec<T> {
 }
 
 impl<T: PartialEq + 'static> Blank for OneOrMany<T> {
-    const BLANK: &'static Self = &OneOrMany(Vec::new());
+    const BLANK: &'static Self = &OneOrMany::NONE;
 }
 
 impl<K: PartialEq + 'static, V: PartialEq + 'static> Blank for BTreeMap<K, V> {
@@ -60,6 +61,12 @@ impl<T: Blank + fmt::Debug> fmt::Debug for Rare<T> {
     }
 }
 
+impl<T: Blank + Serialize> Serialize for Rare<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
 impl<T: Blank + Setting> Setting for Rare<T> {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
         T::read(node, problems).map(Rare::from)
@@ -86,6 +93,7 @@ mod tests {
         assert_eq!(blank, Rare::default());
         let text: Rare<Option<String>> = Some("x".to_owned()).into();
         assert_eq!((text.as_deref(), format!("{text:?}").as_str()), (Some("x"), "Some(\"x\")"));
+        assert_eq!(serde_json::json!([blank, text]), serde_json::json!([[], "x"]));
     }
 
     #[test]

@@ -674,21 +674,46 @@ impl<T: Setting> Setting for BTreeMap<String, T> {
 }
 
 /// One value, or an array of them: `body_contains = "a"` and `body_contains = ["a", "b"]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OneOrMany<T>(pub Vec<T>);
+#[derive(Debug, Clone)]
+pub struct OneOrMany<T>(Several<T>);
+
+/// Nearly always it is one, which then needs no allocation of its own.
+#[derive(Debug, Clone)]
+enum Several<T> {
+    None,
+    One(T),
+    Many(Box<[T]>),
+}
+
+impl<T> OneOrMany<T> {
+    /// None of them.
+    pub const NONE: OneOrMany<T> = OneOrMany(Several::None);
+}
 
 impl<T> std::ops::Deref for OneOrMany<T> {
     type Target = [T];
     fn deref(&self) -> &[T] {
-        &self.0
+        match &self.0 {
+            Several::None => &[],
+            Several::One(one) => std::slice::from_ref(one),
+            Several::Many(many) => many,
+        }
     }
 }
 
 impl<T> Default for OneOrMany<T> {
     fn default() -> Self {
-        OneOrMany(Vec::new())
+        OneOrMany::NONE
     }
 }
+
+impl<T: PartialEq> PartialEq for OneOrMany<T> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<T: Eq> Eq for OneOrMany<T> {}
 
 impl<T: Setting> Setting for OneOrMany<T> {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
@@ -697,17 +722,17 @@ impl<T: Setting> Setting for OneOrMany<T> {
                 problems.add(node.span, "an empty array", "it would expect nothing; leave the key out instead");
                 None
             }
-            Raw::List(_) => Vec::read(node, problems).map(OneOrMany),
+            Raw::List(_) => Vec::<T>::read(node, problems).map(|many| OneOrMany(Several::Many(many.into()))),
             Raw::Text(_) | Raw::Integer(_) | Raw::Float(_) | Raw::Boolean(_) | Raw::Datetime(_) | Raw::Table(_) => {
-                T::read(node, problems).map(|one| OneOrMany(vec![one]))
+                T::read(node, problems).map(|one| OneOrMany(Several::One(one)))
             }
         }
     }
     fn missing() -> Option<Self> {
-        Some(OneOrMany(Vec::new()))
+        Some(OneOrMany::NONE)
     }
     fn write(&self) -> Value {
-        self.0.write()
+        if self.is_empty() { Value::Null } else { self.iter().map(T::write).collect() }
     }
     fn schema() -> Value {
         json!({ "anyOf": [T::schema(), { "type": "array", "items": T::schema(), "minItems": 1 }] })

@@ -34,6 +34,14 @@ impl Verdict {
         }
     }
 
+    /// What it found, to be kept.
+    pub fn into_findings(self) -> Vec<Finding> {
+        match self {
+            Verdict::Pass => Vec::new(),
+            Verdict::Fail(findings) | Verdict::Unknown(findings) => findings,
+        }
+    }
+
     /// Whether every expectation holds.
     pub const fn is_pass(&self) -> bool {
         matches!(self, Verdict::Pass)

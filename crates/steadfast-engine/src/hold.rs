@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use steadfast_core::gate::{Decision, Severity};
+use steadfast_core::names::Names;
 use steadfast_core::plan::Plan;
 use steadfast_core::state::{Health, Sign, State, Thresholds, step};
 
@@ -117,7 +118,7 @@ impl Runner {
                 continue;
             }
             // What came of the last run is known; of ten thousand checks two runs are not kept at once.
-            (held.ran.checks, held.ran.began.order) = (Vec::new(), Vec::new());
+            (held.ran.checks, held.ran.began.order) = (Vec::new(), Names::default());
             held.ran = self.one_run(plan, &mut held.runs, warnings, watcher).await;
             held.confirmed = self.step_all(&mut states, &held.ran);
         }
@@ -147,7 +148,7 @@ impl Runner {
             let (next, transition) = step(*state, Sign::from(&looked.verdict), looked.at, Thresholds::default());
             *state = next;
             if transition.is_some_and(|transition| transition.to == Health::Down) {
-                down.push(check.id.clone());
+                down.push(check.id.to_string());
             }
         }
         down
@@ -155,7 +156,8 @@ impl Runner {
 
     fn between(&self, waiting: bool, runs: u32, spent: Duration, of: Duration, ran: &Ran) -> Between {
         let red = ran.checks.iter().filter(|looked| !looked.verdict.is_pass());
-        let not_green = red.filter_map(|looked| self.project.checks.get(looked.place)).map(|check| check.id.clone());
+        let not_green =
+            red.filter_map(|looked| self.project.checks.get(looked.place)).map(|check| check.id.to_string());
         Between { waiting, runs, spent, of, not_green: not_green.collect() }
     }
 

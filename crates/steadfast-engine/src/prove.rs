@@ -286,8 +286,8 @@ impl Bench {
         let greens: Vec<&Sighting> = self.greens.get(&place).into_iter().flatten().collect();
         let outcome = if greens.is_empty() { self.no_green(place, source) } else { self.proof(place, &greens) };
         CheckProof {
-            id: check.id.clone(),
-            summary: check.summary.clone(),
+            id: check.id.to_string(),
+            summary: check.summary.to_string(),
             kind: check.check.kind(),
             look: check.check.describe(),
             outcome,
@@ -362,7 +362,7 @@ fn record_of(check: &ProjectCheck, proof: &Proof, at: Timestamp) -> Proved {
         |(some, all): (usize, usize)| (u32::try_from(some).unwrap_or(u32::MAX), u32::try_from(all).unwrap_or(u32::MAX));
     let [caught, seen_red, passed] = counts(proof).map(small);
     Proved {
-        check: check.id.clone(),
+        check: check.id.to_string(),
         at,
         look_hash: check.check.look_hash(),
         claim_hash: check.check.claim_hash(),

@@ -108,7 +108,7 @@ async fn judge_again(
     replayed: &mut Replayed,
 ) -> Result<(), LedgerError> {
     let mut not_comparable = |why: String| *replayed.not_comparable.entry(why).or_default() += 1;
-    let Some(check) = project.checks.iter().find(|check| check.id == observed.check) else {
+    let Some(check) = project.checks.iter().find(|check| *check.id == *observed.check) else {
         not_comparable(format!("no check is called `{}` any more", observed.check));
         return Ok(());
     };

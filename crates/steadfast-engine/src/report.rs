@@ -1,6 +1,9 @@
 //! The report of a run, as programs read it. `report.schema.json` beside this file describes it; a test holds both
 //! together.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -10,6 +13,8 @@ use steadfast_core::gate::Decision;
 use steadfast_core::measure::Lapse;
 use steadfast_core::plan::{Plan, caused_by};
 use steadfast_core::project::Project;
+use steadfast_core::rare::Rare;
+use steadfast_core::verdict::Verdict;
 
 use crate::hold::Held;
 use crate::numbers::Numbers;
@@ -77,9 +82,9 @@ pub struct HeldReport {
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckReport {
     /// Its name.
-    pub id: String,
+    pub id: Arc<str>,
     /// What it claims.
-    pub summary: String,
+    pub summary: Arc<str>,
     /// Its kind.
     pub kind: &'static str,
     /// The look in one line.
@@ -89,7 +94,7 @@ pub struct CheckReport {
     /// `pass`, `fail` or `unknown`.
     pub verdict: &'static str,
     /// In which ways it falls short; empty for a pass.
-    pub findings: Vec<Finding>,
+    pub findings: Rare<Vec<Finding>>,
     /// How many looks there were.
     pub attempts: u32,
     /// When the last look began.
@@ -99,51 +104,55 @@ pub struct CheckReport {
     /// The kind's other numbers: sizes in bytes, counts.
     pub numbers: Numbers,
     /// Its direct dependencies that failed in this run.
-    pub caused_by: Vec<String>,
+    pub caused_by: Rare<Vec<String>>,
     /// What to do first.
-    pub what_to_do: Option<String>,
+    pub what_to_do: Rare<Option<String>>,
     /// A document that helps.
-    pub runbook: Option<String>,
+    pub runbook: Rare<Option<String>>,
     /// Its tags.
-    pub tags: Vec<String>,
+    pub tags: Rare<Vec<String>>,
 }
 
 impl Report {
-    /// Of a single run.
-    pub fn of_run(project: &Project, plan: &Plan, ran: &Ran) -> Report {
+    /// Of a single run, which it takes apart: of ten thousand checks nothing is kept twice.
+    pub fn of_run(project: &Project, plan: &Plan, ran: Ran) -> Report {
         let exit = if ran.interrupted { Exit::Interrupted } else { ran.decision.exit() };
+        let mut causes = causes(project, &ran.checks);
         let mut checks = Vec::with_capacity(ran.checks.len());
-        checks.extend(ran.checks.iter().filter_map(|looked| check_report(project, ran, looked)));
-        let id = |place: &usize| project.checks.get(*place).map(|check| check.id.clone());
+        checks.extend(ran.checks.into_iter().filter_map(|looked| {
+            let caused_by = causes.remove(&looked.place).unwrap_or_default();
+            check_report(project, looked, caused_by)
+        }));
+        let id = |place: &usize| project.checks.get(*place).map(|check| check.id.to_string());
         Report {
             schema: SCHEMA,
             project: project.name.clone(),
             gate: plan.gate.map(|gate| gate.word()),
             decision: ran.decision,
             exit: exit.code(),
-            run: ran.began.run.clone(),
+            run: ran.began.run,
             seed: plan.seed,
-            vantage: ran.began.vantage.clone(),
-            version: ran.began.version.clone(),
+            vantage: ran.began.vantage,
+            version: ran.began.version,
             began: ran.began.at,
             ended: ran.ended.at,
             took: between(ran.began.at, ran.ended.at),
             interrupted: ran.interrupted,
             held: None,
-            warnings: ran.warnings.clone(),
+            warnings: ran.warnings,
             checks,
             unseen: ran.unseen.iter().filter_map(id).collect(),
         }
     }
 
     /// Of a run that was waited for or held.
-    pub fn of_held(project: &Project, plan: &Plan, held: &Held) -> Report {
-        let mut report = Report::of_run(project, plan, &held.ran);
+    pub fn of_held(project: &Project, plan: &Plan, held: Held) -> Report {
+        let mut report = Report::of_run(project, plan, held.ran);
         report.held = Some(HeldReport {
             runs: held.runs,
             green_after: held.green_after.map(Lapse),
             held: held.held.map(Lapse),
-            confirmed: held.confirmed.clone(),
+            confirmed: held.confirmed,
         });
         report
     }
@@ -167,36 +176,36 @@ impl CheckReport {
     }
 }
 
-fn check_report(project: &Project, ran: &Ran, looked: &Looked) -> Option<CheckReport> {
+fn check_report(project: &Project, looked: Looked, caused_by: Vec<String>) -> Option<CheckReport> {
     let check = project.checks.get(looked.place)?;
-    let verdict_of = |id: &str| {
-        let place = project.checks.iter().position(|check| check.id == id)?;
-        let found = ran.checks.binary_search_by_key(&place, |looked| looked.place).ok()?;
-        Some(&ran.checks[found].verdict)
-    };
-    let caused_by = if looked.verdict.is_pass() || check.depends_on.is_empty() {
-        Vec::new()
-    } else {
-        caused_by(&check.depends_on, verdict_of)
-    };
     let (timings, numbers) = timings_and_numbers(&looked.numbers.to_map(), looked.took);
     Some(CheckReport {
-        id: check.id.clone(),
-        summary: check.summary.clone(),
+        id: Arc::clone(&check.id),
+        summary: Arc::clone(&check.summary),
         kind: check.check.kind(),
         look: check.check.describe(),
         severity: check.severity.word(),
         verdict: looked.verdict.word(),
-        findings: looked.verdict.findings().to_vec(),
+        findings: looked.verdict.into_findings().into(),
         attempts: looked.attempts,
         at: looked.at,
         timings: timings.into(),
         numbers: numbers.into(),
-        caused_by,
-        what_to_do: check.what_to_do.as_ref().cloned(),
-        runbook: check.runbook.as_ref().cloned(),
-        tags: check.tags.to_vec(),
+        caused_by: caused_by.into(),
+        what_to_do: check.what_to_do.clone(),
+        runbook: check.runbook.clone(),
+        tags: check.tags.clone(),
     })
+}
+
+/// The direct dependencies that failed, of each place that did not pass.
+fn causes(project: &Project, checks: &[Looked]) -> HashMap<usize, Vec<String>> {
+    let check_at = |looked: &Looked| project.checks.get(looked.place);
+    let red = || checks.iter().filter(|looked| !looked.verdict.is_pass());
+    let verdicts: HashMap<&str, &Verdict> =
+        red().filter_map(|looked| Some((&*check_at(looked)?.id, &looked.verdict))).collect();
+    let of = |looked: &Looked| Some(caused_by(&check_at(looked)?.depends_on, |id| verdicts.get(id).copied()));
+    red().filter_map(|looked| Some((looked.place, of(looked)?))).collect()
 }
 
 /// The kinds' numbers that are timings; also any whose name ends in `_us`.

@@ -215,7 +215,7 @@ impl Runner {
 
     fn begin(&self, plan: &Plan) -> RunBegan {
         let at = self.world.clock().now();
-        let id = |place: &usize| self.project.checks.get(*place).map(|check| check.id.clone());
+        let id = |place: &usize| self.project.checks.get(*place).map(|check| &check.id);
         RunBegan {
             run: run_id(at, plan.seed),
             at,
@@ -243,7 +243,10 @@ impl Runner {
     fn end(&self, began: &RunBegan, checks: &[Looked], decision: Decision, interrupted: bool) -> RunEnded {
         let ids = |word: &str| {
             let of_word = checks.iter().filter(|looked| looked.verdict.word() == word);
-            of_word.filter_map(|looked| self.project.checks.get(looked.place)).map(|check| check.id.clone()).collect()
+            of_word
+                .filter_map(|looked| self.project.checks.get(looked.place))
+                .map(|check| check.id.to_string())
+                .collect()
         };
         RunEnded {
             run: began.run.clone(),
@@ -333,7 +336,7 @@ fn evidence_of(run: &str, check: &ProjectCheck, sighting: &Sighting, looked: &Lo
     let payload = serde_json::to_vec(&sighting.stored()).unwrap_or_default();
     let observed = Observed {
         run: run.to_owned(),
-        check: check.id.clone(),
+        check: check.id.to_string(),
         kind: check.check.kind().to_owned(),
         at: sighting.at,
         took: sighting.took,

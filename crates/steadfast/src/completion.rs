@@ -106,7 +106,7 @@ pub(crate) fn routes(typed: &OsStr) -> Vec<CompletionCandidate> {
 }
 
 fn of_check(check: &steadfast_core::project::ProjectCheck) -> CompletionCandidate {
-    CompletionCandidate::new(&check.id).help(Some(check.summary.clone().into()))
+    CompletionCandidate::new(&*check.id).help(Some(check.summary.to_string().into()))
 }
 
 /// The configuration that the line being typed names, else the one that is found.

@@ -4,7 +4,7 @@
 mod blackbox;
 mod carried;
 mod curl;
-mod document;
+pub(crate) mod document;
 mod gatus;
 mod http_look;
 mod kuma;

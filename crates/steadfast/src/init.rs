@@ -1,9 +1,14 @@
 //! Drafting a configuration from what is there: the parts of `steadfast init`.
 
+mod clue;
 mod databases;
 mod draft;
+mod leads;
+mod pages;
+mod report;
 mod sight;
 mod site;
+mod sources;
 mod writing;
 
 use std::path::{Path, PathBuf};
@@ -20,12 +25,12 @@ use steadfast_engine::run::{DEADLINE, PARALLEL, Runner};
 use steadfast_engine::stop::Stop;
 
 use crate::live::Live;
-use crate::render::Page;
-use crate::render::text::{BOLD, DIM, GREEN, Layout, counted, listed, plain};
+use crate::render::text::{counted, listed};
 use crate::session::{Refused, WorldFlags, refuse};
 use draft::Draft;
 
 pub(crate) use draft::slug;
+pub(crate) use report::shown;
 pub(crate) use site::looks_secret;
 
 /// What to describe.
@@ -70,14 +75,23 @@ pub(crate) async fn run(order: &Order, stop: Stop, live: &mut Live) -> Result<Wr
     let mut draft = Draft { project: name_of(&folder, url.as_ref()), ..Draft::default() };
     draft.roots = order.roots.as_deref().map(|roots| site::roots_in(&folder, roots)).transpose()?;
     let world = WorldFlags::default().world(&empty(&folder, &draft)?)?;
-    if let Some(url) = &url {
-        site::draft(url, order.links, &world, &mut draft, live).await?;
-    }
+    let mut pages = match &url {
+        Some(url) => site::pages(url, order.links, &world, &mut draft, live).await?,
+        None => Vec::new(),
+    };
+    let site = pages.first().map(|page| page.home.url.clone());
     let search = databases::search(&folder, live);
+    let clues = sources::read(&folder, &search.papers);
+    leads::look(clues, site.as_ref(), &world, &mut pages, &mut draft, live).await?;
+    pages::again(&mut pages, &world, &mut draft, live).await;
+    pages::draft(pages, &mut draft, live);
+    if let Some(site) = &site {
+        site::certificate(site, &world, &mut draft, live).await?;
+    }
     databases::draft(&search, &folder, &world, &mut draft, live).await?;
     let file = folder.join(writing::NAME);
     let proofs = verified(&mut draft, &file, stop, live).await?;
-    if draft.checks.is_empty() {
+    if draft.checks.is_empty() && draft.waiting.is_empty() {
         return Err(Stopped::CannotTell(nothing(&draft, &search, &folder, url.is_some())));
     }
     note_unclaimed(&mut draft, &proofs);
@@ -85,47 +99,11 @@ pub(crate) async fn run(order: &Order, stop: Stop, live: &mut Live) -> Result<Wr
     Ok(Written { draft, file, search, proofs, warning })
 }
 
-/// What was written, for people.
-pub(crate) fn shown(written: &Written, page: &Page) -> String {
-    let mut out = Layout::new(page).with_labels(18);
-    let Written { draft, file, search, proofs, warning } = written;
-    let head =
-        format!("{}  {}", out.styled(BOLD, &plain(&file.display().to_string())), counted(draft.checks.len(), "check"));
-    out.line(&head);
-    out.gap();
-    draft.checks.iter().for_each(|check| out.field(2, &check.id, &check.shown));
-    if !draft.left_out.is_empty() || !search.limits.is_empty() {
-        out.gap();
-        let title = out.styled(DIM, "left out");
-        out.line(&title);
-        draft.left_out.iter().for_each(|left| out.prose(2, &format!("{}: {}", left.what, left.why)));
-        search.limits.iter().for_each(|limit| out.prose(2, limit));
+impl Written {
+    /// Whether anything of it was seen to hold. A file of proposals proves nothing yet.
+    pub(crate) fn exit(&self) -> Exit {
+        if self.draft.checks.is_empty() { Exit::CannotTell } else { Exit::Proceed }
     }
-    if search.databases.is_empty() {
-        out.gap();
-        out.prose(0, &format!("No SQLite database among {} below this folder.", counted(search.files, "file")));
-    }
-    out.gap();
-    let totals = proofs.totals();
-    let of = |(some, all): (usize, usize), noun: &str| format!("{some} of {all} {noun}");
-    let verified = format!(
-        "verified: {} {}; proof: {}, {}, {}",
-        counted(proofs.checks.len(), "check"),
-        if proofs.checks.len() == 1 { "holds" } else { "hold" },
-        of(totals.caught, "impostors caught"),
-        of(totals.seen_red, "expectations seen red"),
-        of(totals.passed, "variations passed"),
-    );
-    let mark = out.styled(GREEN, "✓ ");
-    let first = mark + verified.split("; ").next().unwrap_or_default();
-    out.line(&first);
-    out.prose(2, verified.split_once("; ").map_or("", |(_, rest)| rest));
-    if let Some(warning) = warning {
-        out.prose(0, &format!("warning: {warning}"));
-    }
-    out.gap();
-    out.prose(0, "Next: read the file, then `steadfast verify` and `steadfast prove`.");
-    out.finish()
 }
 
 /// Loads the draft and puts it to the proof, as `verify` and `prove` would. A check that does not hold, or is not
@@ -200,12 +178,16 @@ fn nothing(draft: &Draft, search: &databases::Search, folder: &Path, asked: bool
         counted(search.files, "file"),
         folder.display()
     );
+    if draft.read.is_empty() {
+        let titles = listed(sources::SOURCES.iter().map(|source| source.title()), 80);
+        text.push_str(&format!(" (no SQLite database, {titles})"));
+    }
     if asked {
         text.push_str(" and of the site");
     } else {
         text.push_str(", and no --url was given");
     }
-    for left in &draft.left_out {
+    for left in draft.left_out.iter().chain(&draft.unseen) {
         text.push_str(&format!("\n       {}: {}", left.what, left.why));
     }
     text.push_str("\n       Nothing was written. `steadfast init --url https://...` describes a site; `steadfast look` one thing.");

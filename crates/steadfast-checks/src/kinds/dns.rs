@@ -396,7 +396,8 @@ fn judge_values(expect: &DnsExpect, seen: &DnsSeen, judgement: &mut Judgement) {
         let wanted: BTreeSet<&String> = expect.equals.iter().collect();
         let every = wanted.iter().all(|value| has(value));
         if !every || seen.values.len() != wanted.len() {
-            judgement.add(or_missing(codes::UNEQUAL), |f| f.of("equals").expected(json!(expect.equals.0)).seen(all()));
+            judgement
+                .add(or_missing(codes::UNEQUAL), |f| f.of("equals").expected(json!(&expect.equals[..])).seen(all()));
         }
     }
     for value in expect.excludes.iter().filter(|value| seen.values.is_empty() || has(value)) {

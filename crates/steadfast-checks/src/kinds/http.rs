@@ -35,7 +35,7 @@ use crate::json_claims::{self, JsonClaims};
 use crate::text_claims::{Body, TextClaims, predicate_claims, story_of};
 
 pub use connect_to::ConnectTo;
-pub use listing::{Document, SweepFrom};
+pub use listing::{Document, OpenApiGets, SweepFrom, openapi_gets};
 pub use request::HeaderText;
 pub use status::StatusSet;
 pub use via_proxy::{ProxySettings, ViaProxy};

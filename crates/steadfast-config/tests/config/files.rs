@@ -24,7 +24,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 /// The ids that load, in their order; or the refusal, its folder shown as `<folder>`.
 fn outcome(folder: &Path, root: &str) -> String {
     match load(Source::File(folder.join(root)), KINDS) {
-        Ok(project) => project.checks.iter().map(|check| check.id.as_str()).collect::<Vec<_>>().join(" "),
+        Ok(project) => project.checks.iter().map(|check| &*check.id).collect::<Vec<_>>().join(" "),
         Err(refusal) => refusal.render(false, 200).replace(&folder.display().to_string(), "<folder>"),
     }
 }
@@ -68,7 +68,7 @@ fn an_included_file_brings_targets_and_defaults_for_all() {
         ("more.toml", "[targets]\nshop = \"http://shop\"\n[defaults.toy]\nbase_url = { target = \"shop\" }\n"),
     ]);
     let project = load(Source::File(folder.path().join("steadfast.toml")), KINDS).expect("it loads");
-    assert_eq!(project.checks[0].summary, "GET <shop>/");
+    assert_eq!(&*project.checks[0].summary, "GET <shop>/");
     assert_eq!(project.root, folder.path());
 }
 

@@ -20,8 +20,8 @@ async fn held(checks: Vec<ProjectCheck>, wait: u32, hold: u32) -> (u8, u32, Opti
     let some = |seconds: u32| (seconds > 0).then_some(SECOND * seconds);
     let hold = Hold { wait: some(wait), hold: some(hold), interval: SECOND * 10 };
     let held = runner(&project).hold(&plan, hold, &mut |_: &Event<'_>| {}).await;
-    let report = Report::of_held(&project, &plan, &held);
-    (report.exit, held.runs, held.held, held.confirmed)
+    let (runs, time, confirmed) = (held.runs, held.held, held.confirmed.clone());
+    (Report::of_held(&project, &plan, held).exit, runs, time, confirmed)
 }
 
 async fn check(script: &str, wait: u32, hold: u32, expected: (u8, u32, Option<u32>)) {
@@ -123,6 +123,7 @@ async fn a_signal_between_two_runs_ends_the_hold_as_interrupted() {
             }
         })
         .await;
-    let report = Report::of_held(&project, &plan, &held);
-    assert_eq!((report.exit, held.runs, report.decision.word()), (130, 3, "cannot-tell"));
+    let runs = held.runs;
+    let report = Report::of_held(&project, &plan, held);
+    assert_eq!((report.exit, runs, report.decision.word()), (130, 3, "cannot-tell"));
 }

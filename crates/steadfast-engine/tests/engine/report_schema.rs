@@ -48,7 +48,7 @@ async fn full_report() -> Report {
     let seen = [Seen::Missing, Seen::Null, Seen::Empty, Seen::WrongType(JsonType::Array), Seen::text("x")];
     let findings = seen.into_iter().map(|seen| everywhere.clone().seen(seen).detail("said")).collect();
     held.ran.checks[0].verdict = Verdict::Fail(findings);
-    Report::of_held(&project, &plan, &held)
+    Report::of_held(&project, &plan, held)
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,7 +58,7 @@ async fn every_report_is_as_its_schema_says() {
     let empty = project(Vec::new());
     let plan = all(&empty);
     let ran = runner(&empty).run(&plan, &mut |_: &Event<'_>| {}).await;
-    assert_eq!(faults(&serde_json::to_value(Report::of_run(&empty, &plan, &ran)).unwrap()), Vec::<String>::new());
+    assert_eq!(faults(&serde_json::to_value(Report::of_run(&empty, &plan, ran)).unwrap()), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]

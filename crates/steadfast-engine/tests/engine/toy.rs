@@ -158,8 +158,8 @@ impl Kind for Toy {
 /// A check of this script that expects `ok`, to be changed as needed.
 pub(crate) fn scripted(id: &str, script: &str) -> ProjectCheck {
     ProjectCheck {
-        id: id.to_owned(),
-        summary: format!("The {id} says ok"),
+        id: id.into(),
+        summary: format!("The {id} says ok").into(),
         gates: Gates::from_iter([Gate::PostDeploy, Gate::Watch]),
         every: Lapse::seconds(300),
         severity: Severity::Critical,

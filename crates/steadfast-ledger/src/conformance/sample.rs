@@ -73,7 +73,7 @@ pub fn run(id: &str, second: i64, checks: usize) -> Batch {
         gate: Some("post-deploy".into()),
         vantage: "inside".into(),
         seed: u64::MAX,
-        order: names.clone(),
+        order: names.iter().collect(),
         version: "0.1.0".into(),
     }));
     for name in &names {

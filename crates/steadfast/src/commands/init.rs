@@ -16,7 +16,8 @@ pub(crate) struct Args {
     /// A page of the site to describe; it is looked at twice, and so are the pages it links to
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     url: Option<String>,
-    /// The folder for steadfast.toml; SQLite files below it are described, too
+    /// The folder for steadfast.toml; SQLite files below it are described, and what its Compose files, Dockerfile,
+    /// fly.toml, Procfile, .env (names only) and OpenAPI documents speak of
     #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     dir: PathBuf,
     /// How many of the page's links to the same site to describe
@@ -27,8 +28,8 @@ pub(crate) struct Args {
     roots: Option<PathBuf>,
 }
 
-/// Describes what is there. 0: written and verified; 2: not written, as something is wrong here; 3: not written, as
-/// there is nothing to describe.
+/// Describes what is there. 0: written and verified; 2: not written, as something is wrong here; 3: nothing could be
+/// verified: there is nothing to describe, or nothing of it is up, and the file holds proposals only.
 pub(crate) fn run(args: Args) -> Exit {
     let order = Order { url: args.url, folder: args.dir, links: args.links, roots: args.roots };
     let ended = block_on(async |stop| {
@@ -51,7 +52,7 @@ pub(crate) fn run(args: Args) -> Exit {
             if let Err(why) = print(&init::shown(&written, &Page::of_stdout())) {
                 warn(format!("the summary was not printed: {why}"));
             }
-            Exit::Proceed
+            written.exit()
         }
     }
 }

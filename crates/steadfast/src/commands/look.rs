@@ -164,13 +164,13 @@ fn subject(args: &Args) -> Result<Subject, Refused> {
         return Ok(Subject { id: id_of(what), check, timeout, project: nowhere()? });
     }
     let project = args.config.load()?;
-    let Some(check) = project.checks.iter().find(|check| check.id == what) else {
-        let near = did_you_mean(what, project.checks.iter().map(|check| check.id.as_str()));
+    let Some(check) = project.checks.iter().find(|check| *check.id == *what) else {
+        let near = did_you_mean(what, project.checks.iter().map(|check| &*check.id));
         let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         return Err(refuse(format!("`{what}` is no check of this configuration, no URL and no file{near}")));
     };
     let timeout = args.timeout.unwrap_or(check.timeout.0);
-    Ok(Subject { id: check.id.clone(), check: Arc::clone(&check.check), timeout, project: project.clone() })
+    Ok(Subject { id: check.id.to_string(), check: Arc::clone(&check.check), timeout, project: project.clone() })
 }
 
 /// The kind for a URL or file, and its table. `None` if it is neither.

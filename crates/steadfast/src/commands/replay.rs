@@ -65,9 +65,9 @@ fn again(args: &Args) -> Result<Exit, Refused> {
 
 fn filter(args: &Args, project: &Project) -> Result<Filter, Refused> {
     if let Some(id) = &args.check
-        && !project.checks.iter().any(|check| check.id == *id)
+        && !project.checks.iter().any(|check| *check.id == **id)
     {
-        let near = did_you_mean(id, project.checks.iter().map(|check| check.id.as_str()));
+        let near = did_you_mean(id, project.checks.iter().map(|check| &*check.id));
         let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         return Err(refuse(format!("--check {id}: no check has this id{near}")));
     }

@@ -129,10 +129,10 @@ fn verify(args: Args) -> Result<Exit, Refused> {
         if args.wait.is_some() || args.hold.is_some() {
             let hold = Hold { wait: args.wait, hold: args.hold, interval: args.interval };
             let held = runner.hold(&plan, hold, &mut |event| live.event(event)).await;
-            Report::of_held(&project, &plan, &held)
+            Report::of_held(&project, &plan, held)
         } else {
             let ran = runner.run(&plan, &mut |event| live.event(event)).await;
-            Report::of_run(&project, &plan, &ran)
+            Report::of_run(&project, &plan, ran)
         }
     });
     let mut report = report?;

@@ -39,7 +39,7 @@ impl Guard {
         let plan = plan(&self.project, None, &[], 0).map_err(refuse)?;
         let mut live = Live::new();
         let ran = self.runner()?.run(&plan, &mut |event| live.event(event)).await;
-        if ran.interrupted { Err(Exit::Interrupted) } else { Ok(Report::of_run(&self.project, &plan, &ran)) }
+        if ran.interrupted { Err(Exit::Interrupted) } else { Ok(Report::of_run(&self.project, &plan, ran)) }
     }
 
     /// Proves every check.

@@ -151,7 +151,7 @@ fn probe_says(out: &mut Layout, story: &Story, told: &Result<Told, String>) -> b
 }
 
 fn steadfast_says(out: &mut Layout, story: &Story, report: &Report) -> bool {
-    let Some(check) = report.checks.iter().find(|check| check.id == story.told_by) else {
+    let Some(check) = report.checks.iter().find(|check| *check.id == *story.told_by) else {
         return expect(out, false, "the check that tells was to be there");
     };
     let failed = check.verdict == "fail" && report.exit() == Exit::Hold;
@@ -160,7 +160,7 @@ fn steadfast_says(out: &mut Layout, story: &Story, report: &Report) -> bool {
         let id = out.styled(BOLD, &check.id);
         out.field_styled(4, "Steadfast", &format!("{hold}  {id}"));
         told_in_full(out, check);
-        let others: Vec<String> = not_passing(report).into_iter().filter(|id| *id != check.id).collect();
+        let others: Vec<String> = not_passing(report).into_iter().filter(|id| **id != *check.id).collect();
         if !others.is_empty() {
             out.field(6, "told by, too", &listed(others.iter().map(String::as_str), 2 * out.width()));
         }
@@ -176,7 +176,7 @@ fn told_in_full(out: &mut Layout, check: &CheckReport) {
     for finding in &findings {
         shortfall(out, 6, check, finding, &mut above);
     }
-    if let Some(todo) = &check.what_to_do {
+    if let Some(todo) = &*check.what_to_do {
         out.field(6, "what to do", todo);
     }
 }
@@ -283,7 +283,7 @@ fn expect(out: &mut Layout, holds: bool, what: &str) -> bool {
 }
 
 fn not_passing(report: &Report) -> Vec<String> {
-    report.checks.iter().filter(|check| check.verdict != "pass").map(|check| check.id.clone()).collect()
+    report.checks.iter().filter(|check| check.verdict != "pass").map(|check| check.id.to_string()).collect()
 }
 
 fn rule(out: &mut Layout) {

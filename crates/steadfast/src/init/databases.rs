@@ -9,6 +9,7 @@ use steadfast_core::world::World;
 
 use super::draft::{Draft, Drafted};
 use super::sight::{self, Subject};
+use super::sources;
 use crate::commands::look::is_sqlite;
 use crate::live::Live;
 use crate::render::text::counted;
@@ -16,6 +17,8 @@ use crate::session::Refused;
 
 /// How deep the search goes.
 const DEEPEST: usize = 8;
+/// How deep files that describe the project are searched for: deeper ones belong to something else.
+const DEEPEST_PAPER: usize = 2;
 /// How many files and folders it looks at.
 const MOST_ENTRIES: usize = 50_000;
 /// How many databases get a check.
@@ -33,6 +36,8 @@ const PASSED_OVER: [&str; 9] =
 pub(super) struct Search {
     /// The databases, nearest first.
     pub(super) databases: Vec<PathBuf>,
+    /// Files whose name says that they describe the project, whatever they are.
+    pub(super) papers: Vec<PathBuf>,
     /// How many files were looked at.
     pub(super) files: usize,
     /// Why it is not complete.
@@ -61,6 +66,9 @@ pub(super) fn search(folder: &Path, live: &mut Live) -> Search {
             }
             let Ok(sort) = entry.file_type() else { continue };
             let path = entry.path();
+            if depth <= DEEPEST_PAPER && entry.file_name().to_str().is_some_and(sources::claimed) {
+                search.papers.push(path.clone());
+            }
             if sort.is_dir() {
                 let passed_over = PASSED_OVER.iter().any(|name| entry.file_name() == *name);
                 if !passed_over && depth < DEEPEST {
@@ -99,7 +107,15 @@ pub(super) async fn draft(
     for path in found.databases.iter().take(MOST_DATABASES) {
         let relative = path.strip_prefix(folder).unwrap_or(path);
         match relative.to_str() {
-            Some(relative) => one(relative, world, draft, live).await?,
+            Some(relative) => {
+                live.show(&format!("reading {relative}"));
+                let target = draft.free_id(path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("database"));
+                let of = Of { address: relative, shown: relative, target: &target };
+                match describe(&of, world, draft, live).await? {
+                    Ok(()) => draft.targets.push((target, json!(relative))),
+                    Err(why) => draft.leave_out(relative, why),
+                }
+            }
             None => draft.leave_out(relative.display().to_string(), "its path is no UTF-8, which TOML needs"),
         }
     }
@@ -110,27 +126,38 @@ pub(super) async fn draft(
     Ok(())
 }
 
-async fn one(path: &str, world: &World, draft: &mut Draft, live: &mut Live) -> Result<(), Refused> {
-    live.show(&format!("reading {path}"));
-    let whole = Subject::new("sql", &json!({ "database": path }))?;
+/// A database to describe.
+pub(super) struct Of<'a> {
+    /// A path or URL.
+    pub(super) address: &'a str,
+    /// What it is called for people.
+    pub(super) shown: &'a str,
+    /// The name of its target.
+    pub(super) target: &'a str,
+}
+
+/// Adds a check for a database, or says why there is none.
+pub(super) async fn describe(
+    of: &Of<'_>,
+    world: &World,
+    draft: &mut Draft,
+    live: &mut Live,
+) -> Result<Result<(), String>, Refused> {
+    let whole = Subject::new("sql", &json!({ "database": of.address }))?;
     let greens = match sight::twice(&whole, world).await {
         Ok(greens) => greens,
-        Err(why) => {
-            draft.leave_out(path, why);
-            return Ok(());
-        }
+        Err(why) => return Ok(Err(why)),
     };
+    let (path, target) = (of.shown, of.target.to_owned());
     let tables = tables_of(&greens[0].json());
     if tables.is_empty() {
-        draft.leave_out(path, "it has no table");
-        return Ok(());
+        return Ok(Err("it has no table".to_owned()));
     }
-    let target = draft.free_id(Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or("database"));
     let database = json!({ "target": target });
     let mut counts = Vec::new();
     for (i, table) in tables.iter().take(MOST_TABLES).enumerate() {
         live.show(&format!("{path}: counting {} of {}: {table}", i + 1, tables.len()));
-        let count = Subject::new("sql", &json!({ "database": path, "query": count_of(table) }))?;
+        let count = Subject::new("sql", &json!({ "database": of.address, "query": count_of(table, of.is_file()) }))?;
         if let Ok(seen) = sight::once(&count, world, COUNTING).await
             && let Some(rows) = seen.json().pointer("/answer/first/0/0").and_then(Value::as_u64)
         {
@@ -150,7 +177,7 @@ async fn one(path: &str, world: &World, draft: &mut Draft, live: &mut Live) -> R
             let newest = "newest = { column = \"...\", younger_than = \"26h\" }";
             hint = Some(format!("{newest}   # with max(...) of a date in the query"));
             (
-                json!({ "database": database, "query": count_of(&table) }),
+                json!({ "database": database, "query": count_of(&table, of.is_file()) }),
                 json!({ "scalar": { "at_least": least }, "tables": tables.iter().take(200).collect::<Vec<_>>() }),
                 format!("{path} has its tables, and {table} is filled"),
                 format!("{path}: {}, at least {} in {table}", counted(tables.len(), "table"), counted_rows(least)),
@@ -163,9 +190,8 @@ async fn one(path: &str, world: &World, draft: &mut Draft, live: &mut Live) -> R
             );
             let looked: Vec<&_> = greens.iter().map(|green| &green.sighting).collect();
             let Some(proposed) = whole.check.propose(&looked, &[]) else {
-                draft
-                    .leave_out(path, format!("{} and no row: name what must be there", counted(tables.len(), "table")));
-                return Ok(());
+                let tables = counted(tables.len(), "table");
+                return Ok(Err(format!("{tables} and no row: name what must be there")));
             };
             (
                 json!({ "database": database }),
@@ -175,9 +201,8 @@ async fn one(path: &str, world: &World, draft: &mut Draft, live: &mut Live) -> R
             )
         }
     };
-    draft.targets.push((target.clone(), path.to_owned()));
     draft.checks.push(Drafted {
-        id: target,
+        id: draft.free_check(&target),
         kind: "sql",
         summary,
         tags: vec!["data"],
@@ -188,7 +213,13 @@ async fn one(path: &str, world: &World, draft: &mut Draft, live: &mut Live) -> R
         hint,
         shown,
     });
-    Ok(())
+    Ok(Ok(()))
+}
+
+impl Of<'_> {
+    fn is_file(&self) -> bool {
+        !self.address.contains("://")
+    }
 }
 
 fn tables_of(seen: &Value) -> Vec<String> {
@@ -196,9 +227,15 @@ fn tables_of(seen: &Value) -> Vec<String> {
     tables.filter_map(|table| table.as_str().map(str::to_owned)).collect()
 }
 
-/// A name is data here, so it is quoted as SQL quotes names.
-fn count_of(table: &str) -> String {
-    format!("select count(*) from \"{}\"", table.replace('"', "\"\""))
+/// A name is data here, so it is quoted as SQL quotes names. In a file its dots are its own; Postgres gives tables out
+/// behind their schema.
+fn count_of(table: &str, is_file: bool) -> String {
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let name = match table.split_once('.') {
+        Some((schema, name)) if !is_file => format!("{}.{}", quoted(schema), quoted(name)),
+        Some(_) | None => quoted(table),
+    };
+    format!("select count(*) from {name}")
 }
 
 fn counted_rows(rows: u64) -> String {
@@ -224,11 +261,13 @@ mod tests {
         std::os::unix::fs::symlink(folder.path(), at("data/round")).unwrap();
         let found = search(folder.path(), &mut Live::new());
         assert_eq!(found.databases, [at("data/deep/shop.db")]);
-        assert_eq!((found.files, found.limits.len()), (3, 0));
+        assert_eq!((found.files, found.papers.len(), found.limits.len()), (3, 0, 0));
     }
 
     #[test]
     fn a_table_cannot_smuggle_sql_by_its_name() {
-        assert_eq!(count_of("a\" ; drop"), "select count(*) from \"a\"\" ; drop\"");
+        assert_eq!(count_of("a\" ; drop", true), "select count(*) from \"a\"\" ; drop\"");
+        assert_eq!(count_of("auth.a\"b", false), "select count(*) from \"auth\".\"a\"\"b\"");
+        assert_eq!(count_of("a.b", true), "select count(*) from \"a.b\"");
     }
 }

@@ -15,13 +15,36 @@ pub(super) struct Draft {
     /// The project's name.
     pub(super) project: String,
     /// `[targets]`, in order.
-    pub(super) targets: Vec<(String, String)>,
+    pub(super) targets: Vec<(String, Value)>,
     /// A PEM file of the only roots to trust.
     pub(super) roots: Option<String>,
     /// The checks.
     pub(super) checks: Vec<Drafted>,
+    /// Checks that nobody has seen hold: they stand in the file as comments.
+    pub(super) waiting: Vec<Waiting>,
+    /// Files that were read, and what is in them in a few words.
+    pub(super) read: Vec<(String, String)>,
+    /// What the files speak of and no check can see from here.
+    pub(super) unseen: Vec<LeftOut>,
+    /// Names of variables that hold addresses.
+    pub(super) addresses: Vec<String>,
+    /// Names of variables that hold secrets.
+    pub(super) secrets: Vec<String>,
     /// What was found and is not held to anything.
     pub(super) left_out: Vec<LeftOut>,
+}
+
+/// A check that was not seen to hold.
+#[derive(Debug, Clone)]
+pub(super) struct Waiting {
+    /// The check.
+    pub(super) check: Drafted,
+    /// Where it comes from, and what stands there.
+    pub(super) says: String,
+    /// Why it was not seen.
+    pub(super) why: String,
+    /// What to do.
+    pub(super) then: String,
 }
 
 /// A check to be.
@@ -69,6 +92,42 @@ impl Draft {
         std::iter::once(wanted.clone()).chain(numbered).find(|id| !taken(id)).unwrap_or(wanted)
     }
 
+    /// A name for a check that no other check has, and none that waits.
+    pub(super) fn free_check(&self, wanted: &str) -> String {
+        let waiting = self.waiting.iter().map(|waiting| &waiting.check);
+        let taken = |id: &str| self.checks.iter().chain(waiting.clone()).any(|check| check.id == id);
+        let wanted = slug(wanted);
+        let numbered = (2..).map(|number| format!("{wanted}-{number}"));
+        std::iter::once(wanted.clone()).chain(numbered).find(|id| !taken(id)).unwrap_or(wanted)
+    }
+
+    /// The name of the target with this address, which is a new one if there is none yet.
+    pub(super) fn target(&mut self, wanted: &str, address: &Value) -> String {
+        if let Some((name, _)) = self.targets.iter().find(|(_, known)| known == address) {
+            return name.clone();
+        }
+        let name = self.free_target(wanted);
+        self.targets.push((name.clone(), address.clone()));
+        name
+    }
+
+    /// A name for a target that no other has.
+    pub(super) fn free_target(&self, wanted: &str) -> String {
+        let wanted = slug(wanted);
+        let taken = |id: &str| self.targets.iter().any(|(name, _)| name == id);
+        let numbered = (2..).map(|number| format!("{wanted}-{number}"));
+        std::iter::once(wanted.clone()).chain(numbered).find(|id| !taken(id)).unwrap_or(wanted)
+    }
+
+    /// The targets that something in the file names.
+    fn used_targets(&self) -> impl Iterator<Item = &(String, Value)> {
+        let used = |name: &str| {
+            let waiting = self.waiting.iter().map(|waiting| &waiting.check);
+            name == SITE || self.checks.iter().chain(waiting).any(|check| names_target(&check.look, name))
+        };
+        self.targets.iter().filter(move |(name, _)| used(name))
+    }
+
     /// Notes what is not held to anything.
     pub(super) fn leave_out(&mut self, what: impl Into<String>, why: impl Into<String>) {
         self.left_out.push(LeftOut { what: what.into(), why: why.into() });
@@ -87,24 +146,45 @@ impl Draft {
              [project]\n"
         );
         text.push_str(&toml_of(&json!({ "name": self.project })));
-        if !self.targets.is_empty() {
+        let targets: Vec<&(String, Value)> = self.used_targets().collect();
+        if !targets.is_empty() || !self.addresses.is_empty() {
             text.push_str(
                 "\n# Checks name these, so that `--route NAME=ADDRESS` can lead them to a staging server or a restored \
                  copy.\n[targets]\n",
             );
-            for (name, address) in &self.targets {
+            for (name, address) in targets {
                 text.push_str(&toml_of(&json!({ name.as_str(): address })));
             }
+            for variable in &self.addresses {
+                text.push_str(&commented(&toml_of(&json!({ slug(variable): { "env": variable } }))));
+            }
         }
-        if self.checks.iter().any(|check| check.kind == "http") {
+        if !self.secrets.is_empty() {
+            let example = self.secrets.first().map_or("NAME", String::as_str);
+            text.push_str("\n# Secrets that .env names. Where a check needs one it is written so, and never itself:\n");
+            text.push_str(&comment(&format!(
+                "  headers = {{ authorization = {{ bearer = {{ env = \"{example}\" }} }} }}"
+            )));
+            self.secrets.chunks(4).for_each(|names| text.push_str(&comment(&format!("  {}", names.join(", ")))));
+        }
+        let sited = self.targets.iter().any(|(name, _)| name == SITE);
+        if (sited || self.roots.is_some()) && self.checks.iter().any(|check| check.kind == "http") {
+            let base = sited.then(|| json!({ "target": SITE }));
             text.push_str("\n[defaults.http]\n");
-            text.push_str(&toml_of(&json!({ "base_url": { "target": SITE }, "roots": self.roots })));
+            text.push_str(&toml_of(&json!({ "base_url": base, "roots": self.roots })));
         }
         self.checks.iter().for_each(|check| check.write(&mut text));
-        if !self.left_out.is_empty() {
-            text.push_str("\n# Left out:\n");
-            for left in &self.left_out {
-                text.push_str(&comment(&format!("  {}: {}", left.what, left.why)));
+        if !self.waiting.is_empty() {
+            text.push_str(
+                "\n# Proposed, and not seen to hold, so they are comments: take the leading `#` of their lines away when \
+                 they should\n# be checks. Or remove this file and run `steadfast init` again once what they look at is up.\n",
+            );
+            self.waiting.iter().for_each(|waiting| waiting.write(&mut text));
+        }
+        for (title, notes) in [("Left out", &self.left_out), ("Not seen", &self.unseen)] {
+            if !notes.is_empty() {
+                text.push_str(&format!("\n# {title}:\n"));
+                notes.iter().for_each(|note| text.push_str(&comment(&format!("  {}: {}", note.what, note.why))));
             }
         }
         text
@@ -128,6 +208,35 @@ impl Drafted {
             text.push_str(&comment(hint));
         }
     }
+}
+
+impl Waiting {
+    fn write(&self, text: &mut String) {
+        text.push('\n');
+        text.push_str(&comment(&format!("{}.", self.says)));
+        text.push_str(&comment(&format!("Not looked at: {}.", self.why)));
+        text.push_str(&comment(&format!("To do: {}.", self.then)));
+        let mut check = String::new();
+        self.check.write(&mut check);
+        text.push_str(&commented(check.trim_start()));
+    }
+}
+
+/// Whether a look names a target.
+fn names_target(look: &Value, name: &str) -> bool {
+    match look {
+        Value::Object(map) => {
+            let is_one = map.len() == 1 && map.get("target").and_then(Value::as_str) == Some(name);
+            is_one || map.values().any(|value| names_target(value, name))
+        }
+        Value::Array(items) => items.iter().any(|item| names_target(item, name)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// Lines that are settings once their `#` is gone. Prose has a space behind it.
+fn commented(toml: &str) -> String {
+    toml.lines().map(|line| format!("#{line}\n")).collect()
 }
 
 /// One line of comment, whatever is in the text.
@@ -168,7 +277,7 @@ mod tests {
     #[test]
     fn whatever_was_seen_the_file_loads() {
         let mut draft = Draft { project: "a \"b\"\n".replace('\n', ""), ..Draft::default() };
-        draft.targets.push((SITE.to_owned(), "https://shop.example".to_owned()));
+        draft.targets.push((SITE.to_owned(), json!("https://shop.example")));
         draft.checks.push(drafted("page", "a note\n[[check]]\nid = \"smuggled\""));
         draft.leave_out("/x\u{7}\n[nonsense", "a\nb");
         let project = steadfast_config::load_text(&draft.toml(), steadfast_checks::kinds::KINDS);

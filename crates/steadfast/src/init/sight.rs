@@ -14,7 +14,7 @@ use crate::commands::look::read_look;
 use crate::session::Refused;
 
 /// The bound of one look.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is looked at.
 pub(super) struct Subject {

@@ -1,28 +1,38 @@
-//! A site's own pages, each seen twice, and for each the fewest expectations that no impostor meets.
+//! A site: the page that its address leads to, the pages that this one links to, its certificate.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use scraper::{Html, Selector};
 use serde_json::{Value, json};
-use steadfast_core::check::{Neighbour, Sighting};
-use steadfast_core::observation::Outcome;
+use steadfast_core::check::Sighting;
 use steadfast_core::world::World;
-use steadfast_engine::prove::APART;
-use steadfast_probe::exchange::{Exchange, Response};
 use url::Url;
 
 use super::Stopped;
-use super::draft::{Draft, Drafted, SITE, slug};
+use super::draft::{Draft, Drafted, SITE};
+use super::pages::{self, Home, Page, answer};
 use super::sight::{self, Sight, Subject};
 use crate::live::Live;
-use crate::render::text::{counted, cut};
+use crate::render::text::counted;
 use crate::session::refuse;
 
 /// How many redirects lead from the address to the page.
 const MOST_REDIRECTS: usize = 5;
 /// Words in a path that do something when they are asked for.
-const DOING: [&str; 9] =
-    ["logout", "log-out", "signout", "sign-out", "delete", "remove", "unsubscribe", "destroy", "reset"];
+const DOING: [&str; 11] = [
+    "logout",
+    "log-out",
+    "signout",
+    "sign-out",
+    "delete",
+    "remove",
+    "unsubscribe",
+    "destroy",
+    "reset",
+    "shutdown",
+    "restart",
+];
 /// Words in a query that a secret stands behind.
 const SECRET: [&str; 11] =
     ["token", "key", "secret", "passw", "pwd", "sig", "auth", "session", "jwt", "code", "credential"];
@@ -51,62 +61,47 @@ pub(super) fn address(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// A page that was seen.
-struct Page {
-    url: Url,
-    subject: Subject,
-    greens: Vec<Sight>,
-}
-
-/// Adds a check for the page, for up to `most` pages that it links to, and for the certificate.
-pub(super) async fn draft(
+/// The page, up to `most` pages that it links to, and the redirects on the way, each seen once.
+pub(super) async fn pages(
     start: &Url,
     most: usize,
     world: &World,
     draft: &mut Draft,
     live: &mut Live,
-) -> Result<(), Stopped> {
+) -> Result<Vec<Page>, Stopped> {
     let roots = draft.roots.clone();
     let mut pages = front(start, roots.as_deref(), world, live).await?;
-    let Some(front) = pages.last() else { return Ok(()) };
+    let Some(front) = pages.last() else { return Ok(pages) };
     let site = front.url.clone();
-    draft.targets.push((SITE.to_owned(), site.origin().ascii_serialization()));
+    let home = Arc::new(Home { target: SITE.to_owned(), url: site.clone() });
+    draft.targets.push((SITE.to_owned(), json!(site.origin().ascii_serialization())));
     let (links, further) = links(&front.greens, &site, most);
+    pages.iter_mut().for_each(|page| page.home = Arc::clone(&home));
     for (i, link) in links.iter().enumerate() {
         live.show(&format!("looking at {} of {}: {}", i + 1, counted(links.len(), "link"), link.path()));
-        match page(link, roots.as_deref(), world).await?.0 {
+        match pages::look(&home, link, roots.as_deref(), sight::PATIENCE, world).await?.0 {
             Ok(page) => pages.push(page),
-            Err(why) => draft.leave_out(shown(link, &site), why),
+            Err(unfit) => draft.leave_out(home.shown(link), unfit.why),
         }
     }
     if further > 0 {
         let what = if further == 1 { "1 further link".to_owned() } else { format!("{further} further links") };
         draft.leave_out(what, "--links N looks at more");
     }
-    let certificate = certificate(&site, roots.as_deref())?;
-    live.show("waiting a moment, to look again");
-    world.clock().sleep(APART).await;
-    for page in &mut pages {
-        live.show(&format!("looking again at {}", page.url.path()));
-        let seen = sight::now(&page.subject, world).await;
-        page.greens.extend(seen.ok().filter(|seen| answer(seen).is_ok()));
+    Ok(pages)
+}
+
+/// Adds a check for the certificate, if the site has one.
+pub(super) async fn certificate(site: &Url, world: &World, draft: &mut Draft, live: &mut Live) -> Result<(), Stopped> {
+    if site.scheme() != "https" {
+        return Ok(());
     }
-    pages.retain(|page| {
-        let twice = page.greens.len() == 2;
-        if !twice {
-            draft.leave_out(shown(&page.url, &site), "the second look failed, a second after the first");
-        }
-        twice
-    });
-    for (page, expect, catches) in proposed(pages, &site, draft, live) {
-        draft.checks.push(checked(&page, &site, expect, catches, draft));
-    }
-    if let Some(subject) = certificate {
-        live.show("looking at the certificate");
-        match sight::twice(&subject, world).await {
-            Ok(greens) => certified(&subject, &greens, &site, draft),
-            Err(why) => draft.leave_out("the certificate", why),
-        }
+    let table = json!({ "address": site.origin().ascii_serialization(), "roots": draft.roots });
+    let subject = Subject::new("tls", &table)?;
+    live.show("looking at the certificate");
+    match sight::twice(&subject, world).await {
+        Ok(greens) => certified(&subject, &greens, site, draft),
+        Err(why) => draft.leave_out("the certificate", why),
     }
     Ok(())
 }
@@ -123,42 +118,14 @@ async fn front(start: &Url, roots: Option<&str>, world: &World, live: &mut Live)
                  Nothing was written; try again when it is."
             ))
         };
-        let (seen, leads_to) = page(&next, roots, world).await?;
-        pages.push(seen.map_err(down)?);
+        let home = Arc::new(Home { target: SITE.to_owned(), url: next.clone() });
+        let (seen, leads_to) = pages::look(&home, &next, roots, sight::PATIENCE, world).await?;
+        pages.push(seen.map_err(|unfit| down(unfit.why))?);
         let Some(to) = leads_to else { return Ok(pages) };
         if pages.len() > MOST_REDIRECTS || pages.iter().any(|page| page.url == to) {
             return Err(down(format!("it leads on and on: {} redirects", pages.len())));
         }
         next = address(to.as_str()).map_err(|_| down("it redirects to an address with a secret in it".to_owned()))?;
-    }
-}
-
-/// A page seen once, and where it leads to. One that does not answer as a page should is a sentence.
-async fn page(url: &Url, roots: Option<&str>, world: &World) -> Result<(Result<Page, String>, Option<Url>), Stopped> {
-    let subject = Subject::new("http", &json!({ "get": url.as_str(), "roots": roots }))?;
-    let seen = match sight::now(&subject, world).await {
-        Ok(seen) => seen,
-        Err(why) => return Ok((Err(why), None)),
-    };
-    let to = match answer(&seen) {
-        Ok(response) => response.header("location").and_then(|to| url.join(&to).ok()),
-        Err(why) => return Ok((Err(why), None)),
-    };
-    Ok((Ok(Page { url: url.clone(), subject, greens: vec![seen] }), to))
-}
-
-/// The answer, if it is one to describe.
-fn answer(seen: &Sight) -> Result<Response, String> {
-    let exchanges: Vec<Exchange> = serde_json::from_value(seen.json()).map_err(|why| why.to_string())?;
-    match exchanges.into_iter().next().map(|exchange| exchange.answer) {
-        Some(Outcome::Seen(response)) => match response.status {
-            401 | 403 => Err(format!("it answers {}: it wants credentials, which init does not have", response.status)),
-            400.. => Err(format!("it answers {}", response.status)),
-            _ if response.cut => Err("its answer is longer than what is read of it, 1 MiB".to_owned()),
-            _ => Ok(response),
-        },
-        Some(Outcome::TargetFailed(trouble) | Outcome::CouldNotLook(trouble)) => Err(sight::said(&trouble)),
-        None => Err("there was no answer".to_owned()),
     }
 }
 
@@ -184,7 +151,7 @@ fn links_in(html: &str, site: &Url) -> Vec<Url> {
         let path = link.path().to_ascii_lowercase();
         let file = path.rsplit_once('.').is_some_and(|(_, ending)| FILES.contains(&ending));
         let same = link.origin() == site.origin() && link.username().is_empty() && link.password().is_none();
-        let harmless = !DOING.iter().any(|word| path.contains(word)) && !has_secret(&link);
+        let harmless = !does_something(&path) && !has_secret(&link);
         if same && harmless && !file && link != *site && !links.contains(&link) {
             links.push(link);
         }
@@ -192,58 +159,16 @@ fn links_in(html: &str, site: &Url) -> Vec<Url> {
     links
 }
 
+/// Whether a path sounds as if asking for it did something.
+pub(super) fn does_something(path: &str) -> bool {
+    DOING.iter().any(|word| path.contains(word))
+}
+
 fn has_secret(url: &Url) -> bool {
     url.query_pairs().any(|(name, _)| {
         let name = name.to_ascii_lowercase();
         SECRET.iter().any(|word| name.contains(word))
     })
-}
-
-/// For each page the fewest expectations that tell it from all impostors, the other pages among them. A page for
-/// which there is none is left out, and the others are asked again without it: the last first, as the address that
-/// was given matters most.
-fn proposed(mut pages: Vec<Page>, site: &Url, draft: &mut Draft, live: &mut Live) -> Vec<(Page, Value, usize)> {
-    loop {
-        live.show("choosing what to expect");
-        let mut found: Vec<Option<(Value, usize)>> = Vec::new();
-        for page in &pages {
-            let neighbours: Vec<Neighbour<'_>> = pages
-                .iter()
-                .filter(|other| other.url != page.url)
-                .map(|other| Neighbour {
-                    id: other.url.path(),
-                    check: &*other.subject.check,
-                    green: &other.greens[0].sighting,
-                })
-                .collect();
-            let greens: Vec<&Sighting> = page.greens.iter().map(|green| &green.sighting).collect();
-            let suggestion = page.subject.check.propose(&greens, &neighbours);
-            found.push(
-                suggestion
-                    .filter(|suggestion| suggestion.expect.as_object().is_some_and(|expect| !expect.is_empty()))
-                    .map(|suggestion| (suggestion.expect, suggestion.catches.len())),
-            );
-        }
-        let Some(worst) = found.iter().rposition(Option::is_none) else {
-            let found = found.into_iter().flatten();
-            return pages
-                .into_iter()
-                .zip(found)
-                .map(|(page, (expect, catches))| (page, expect, catches))
-                .filter(|(page, expect, _)| {
-                    let secret = looks_secret("", expect);
-                    if secret {
-                        draft.leave_out(shown(&page.url, site), "what is stable in it looks like a secret");
-                    }
-                    !secret
-                })
-                .collect();
-        };
-        let page = pages.remove(worst);
-        let why =
-            "nothing in it is the same in two looks and in no impostor: not in the other pages, nor in an error page";
-        draft.leave_out(shown(&page.url, site), why);
-    }
 }
 
 /// Whether a value, or what is below it, looks like something that must not be written down.
@@ -269,54 +194,6 @@ pub(crate) fn looks_secret(name: &str, value: &Value) -> bool {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
-}
-
-fn checked(page: &Page, site: &Url, expect: Value, catches: usize, draft: &Draft) -> Drafted {
-    let shown = shown(&page.url, site);
-    let path = page.url.path();
-    let wanted = if path == "/" && page.url.query().is_none() {
-        "front-page".to_owned()
-    } else {
-        slug(shown.trim_end_matches(".html"))
-    };
-    let slowest = page.greens.iter().map(|green| green.sighting.took.micros()).max().unwrap_or_default();
-    let mut words = vec![format!("GET {shown}")];
-    let first = |key: &str| expect.pointer(key).and_then(Value::as_str).map(str::to_owned);
-    words.extend(expect["status"].as_u64().map(|status| status.to_string()));
-    words.extend(first("/location").map(|to| format!("to {to}")));
-    words.extend(first("/body_contains/0").map(|text| format!("with \"{}\"", cut(&text, 40))));
-    Drafted {
-        id: draft.free_id(&wanted),
-        kind: "http",
-        summary: match &expect["location"] {
-            Value::Null => format!("{shown} answers with its own content"),
-            _ => format!("{shown} leads where it should"),
-        },
-        tags: vec!["web"],
-        gates: Vec::new(),
-        notes: vec![format!("Tells the real answer from {}.", counted(catches, "impostor"))],
-        look: json!({ "get": shown }),
-        expect,
-        hint: Some(format!("within = \"2s\"   # it took {} ms", slowest.div_ceil(1000))),
-        shown: words.join(", "),
-    }
-}
-
-/// The path on the site, or the whole address elsewhere.
-fn shown(url: &Url, site: &Url) -> String {
-    if url.origin() != site.origin() {
-        return url.to_string();
-    }
-    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    format!("{}{query}", url.path())
-}
-
-fn certificate(site: &Url, roots: Option<&str>) -> Result<Option<Subject>, Stopped> {
-    if site.scheme() != "https" {
-        return Ok(None);
-    }
-    let table = json!({ "address": site.origin().ascii_serialization(), "roots": roots });
-    Ok(Some(Subject::new("tls", &table)?))
 }
 
 fn certified(subject: &Subject, greens: &[Sight], site: &Url, draft: &mut Draft) {
@@ -364,7 +241,8 @@ mod tests {
             <a href="/logout">4</a><a href="/d?token=x">5</a><a href="/e?page=2">6</a><a href="/f.pdf">7</a>
             <a href="mailto:a@b">8</a><a href="#top">9</a><a href="/g" rel="nofollow">10</a><a href="//[">11</a>
             <a href="https://a:b@shop.example/h">12</a><a href="/i" download>13</a>"##;
-        let found: Vec<String> = links_in(html, &site).iter().map(|link| shown(link, &site)).collect();
+        let home = Home { target: SITE.to_owned(), url: site.clone() };
+        let found: Vec<String> = links_in(html, &site).iter().map(|link| home.shown(link)).collect();
         assert_eq!(found, ["/a/b", "/c", "/e?page=2"]);
     }
 

@@ -88,7 +88,7 @@ fn trouble(out: &mut Layout, check: &CheckReport, indent: usize, under: &BTreeMa
     }
     out.gap();
     advice(out, body, check);
-    if let Some(caused) = under.get(check.id.as_str()) {
+    if let Some(caused) = under.get(&*check.id) {
         out.gap();
         out.prose(body, "because of this:");
         for check in caused {
@@ -156,10 +156,10 @@ pub(crate) fn shortfall<'a>(
 
 /// What to do, once for the whole check: its own words first, then what the codes know, then how to see it oneself.
 fn advice(out: &mut Layout, indent: usize, check: &CheckReport) {
-    if let Some(todo) = &check.what_to_do {
+    if let Some(todo) = &*check.what_to_do {
         out.field(indent, "what to do", todo);
     }
-    if let Some(runbook) = &check.runbook {
+    if let Some(runbook) = &*check.runbook {
         out.field(indent, "runbook", runbook);
     }
     let mut said: Vec<&str> = Vec::new();
@@ -173,7 +173,7 @@ fn advice(out: &mut Layout, indent: usize, check: &CheckReport) {
         out.field(indent, label, advice);
     }
     let mut shown: Vec<&str> = Vec::new();
-    for finding in &check.findings {
+    for finding in check.findings.iter() {
         if !finding.reproduce.is_empty() && !shown.contains(&finding.reproduce.as_str()) && shown.len() < 3 {
             shown.push(&finding.reproduce);
             out.command(indent, "reproduce", &finding.reproduce);
@@ -261,7 +261,7 @@ fn sentence(report: &Report, room: usize) -> String {
     let all = report.checks.len() + report.unseen.len();
     let ids = |verdict: &'static str, severity: &'static str| -> Vec<&str> {
         let these = report.with_verdict(verdict).filter(move |check| check.severity == severity);
-        these.map(|check| check.id.as_str()).collect()
+        these.map(|check| &*check.id).collect()
     };
     let of_these = |ids: Vec<&str>, one: &str, many: &str| {
         let verb = if ids.len() == 1 { one } else { many };

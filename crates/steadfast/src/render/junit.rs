@@ -135,7 +135,7 @@ fn cases(report: &Report) -> Vec<Case> {
 fn outcome(check: &CheckReport) -> Outcome {
     let code = check.findings.first().map_or_else(|| check.verdict.to_owned(), |finding| finding.code.to_string());
     let message = check.findings.first().map_or_else(
-        || check.summary.clone(),
+        || check.summary.to_string(),
         |finding| {
             let claim = if finding.claim.is_empty() { String::new() } else { format!("{}: ", finding.claim) };
             let detail = if finding.detail.is_empty() { String::new() } else { format!(": {}", finding.detail) };

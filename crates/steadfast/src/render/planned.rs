@@ -67,7 +67,7 @@ pub(crate) fn of(
 
 fn names(only: &Only, check: &steadfast_core::project::ProjectCheck) -> bool {
     match only {
-        Only::Id(id) => *id == check.id,
+        Only::Id(id) => **id == *check.id,
         Only::Tag(tag) => check.tags.contains(tag),
     }
 }

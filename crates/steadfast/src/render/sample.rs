@@ -7,6 +7,7 @@ use serde_json::json;
 use steadfast_core::finding::{Finding, Place, Seen, codes};
 use steadfast_core::gate::Decision;
 use steadfast_core::measure::Lapse;
+use steadfast_core::rare::Rare;
 use steadfast_engine::numbers::Numbers;
 use steadfast_engine::report::{CheckReport, Report, SCHEMA};
 
@@ -18,21 +19,21 @@ pub(super) fn moment() -> Timestamp {
 /// One judged check.
 pub(super) fn check(id: &str, verdict: &'static str, findings: Vec<Finding>) -> CheckReport {
     CheckReport {
-        id: id.to_owned(),
-        summary: format!("The {id} does what its summary says, in so many words that it has to be cut"),
+        id: id.into(),
+        summary: format!("The {id} does what its summary says, in so many words that it has to be cut").into(),
         kind: "http",
         look: format!("GET <shop>/{id}"),
         severity: "critical",
         verdict,
-        findings,
+        findings: findings.into(),
         attempts: 1,
         at: moment(),
         timings: json!({ "took": 12_345 }).as_object().cloned().unwrap().into(),
         numbers: Numbers::default(),
-        caused_by: Vec::new(),
-        what_to_do: None,
-        runbook: None,
-        tags: Vec::new(),
+        caused_by: Rare::default(),
+        what_to_do: Rare::default(),
+        runbook: Rare::default(),
+        tags: Rare::default(),
     }
 }
 
@@ -70,11 +71,12 @@ pub(super) fn all_states() -> Report {
     let mut json = Finding::new(codes::NOT_JSON).of("json.\"$.errors\".count").seen(Seen::text(&body));
     json = json.expected(json!({ "at_most": 0 })).at(Place::JsonPath("$.errors".into()));
     let mut page = check("design-page", "fail", vec![gone, json]);
+    let some = |text: &str| Some(text.to_owned()).into();
     (page.what_to_do, page.runbook) =
-        (Some("docker logs web --tail 100; steadfast look design-page".into()), Some("runbooks/page.md".into()));
+        (some("docker logs web --tail 100; steadfast look design-page"), some("runbooks/page.md"));
     let refused = || Finding::new(codes::REFUSED).detail("127.0.0.1:8080: Connection refused (os error 111)");
     let mut sitemap = check("sitemap", "fail", vec![refused()]);
-    sitemap.caused_by = vec!["design-page".into()];
+    sitemap.caused_by = vec!["design-page".to_owned()].into();
     let mut warned = check("newsletter", "fail", vec![refused()]);
     (warned.severity, warned.attempts) = ("warning", 3);
     let many = (0..8).map(|row| {

@@ -167,6 +167,25 @@ impl SweepFrom {
     }
 }
 
+/// The GETs of an OpenAPI document that can be made without knowing more than is written there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpenApiGets {
+    /// The server that each belongs to, if the document names one (an address, or a path), and its path and query.
+    pub asked: Vec<(Option<String>, String)>,
+    /// How many further ones need a parameter that nobody has told us.
+    pub unasked: u64,
+}
+
+/// Reads an OpenAPI 3 document as `sweep_from` does it without `examples`.
+///
+/// # Errors
+/// What keeps it from being one, as a sentence.
+pub fn openapi_gets(text: &str) -> Result<OpenApiGets, String> {
+    let api = openapi::read(text, false, &[])?;
+    let asked = api.operations.into_iter().filter(|operation| operation.headers.is_empty());
+    Ok(OpenApiGets { asked: asked.map(|operation| (operation.server, operation.path)).collect(), unasked: api.unasked })
+}
+
 fn origin_of(text: &str) -> Option<url::Origin> {
     let url = Url::parse(text).ok()?;
     let plain = url.path() == "/" && url.query().is_none() && matches!(url.scheme(), "http" | "https");

@@ -1,6 +1,7 @@
 //! Status codes as they are expected: `200`, `[200, 204]`, `"2xx"`.
 
 use serde_json::{Value, json};
+use steadfast_core::rare::Rare;
 use steadfast_core::setting::{Node, Problems, Raw, Setting};
 
 /// Which status codes are right.
@@ -8,7 +9,7 @@ use steadfast_core::setting::{Node, Problems, Raw, Setting};
 pub struct StatusSet {
     /// Nearly always it is the only one.
     first: Range,
-    others: Vec<Range>,
+    others: Rare<Vec<Range>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,10 +73,10 @@ impl Setting for StatusSet {
                     problems.add(node.span, "no status code at all", "no answer could be right");
                     return None;
                 };
-                StatusSet { first, others: read.collect() }
+                StatusSet { first, others: read.collect::<Vec<_>>().into() }
             }
             Raw::Text(_) | Raw::Integer(_) | Raw::Float(_) | Raw::Boolean(_) | Raw::Datetime(_) | Raw::Table(_) => {
-                StatusSet { first: StatusSet::read_one(node, problems)?, others: Vec::new() }
+                StatusSet { first: StatusSet::read_one(node, problems)?, others: Rare::default() }
             }
         };
         if set.wrong().next().is_none() {

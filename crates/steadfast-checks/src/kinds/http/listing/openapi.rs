@@ -33,7 +33,12 @@ pub(super) fn read(text: &str, examples: bool, given: &[&str]) -> Result<Api, St
     let root: Value = if text.trim_start().starts_with('{') {
         serde_json::from_str(text).map_err(|why| format!("it is no JSON: {why}"))?
     } else {
-        serde_saphyr::from_str(text).map_err(|why| format!("it is neither JSON nor YAML: {why}"))?
+        serde_saphyr::from_str(text).map_err(|why| {
+            // Below its first line the library repeats the document.
+            let why = why.to_string();
+            let first = why.lines().next().unwrap_or_default();
+            format!("it is neither JSON nor YAML: {}", first.strip_prefix("error: ").unwrap_or(first))
+        })?
     };
     match (root.get("openapi").and_then(Value::as_str), root.get("swagger")) {
         (Some(version), _) if version.starts_with("3.") => {}
