@@ -5,8 +5,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Result};
+use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Advice, fadvise};
 
 const MAGIC: &[u8; 16] = b"steadfast pages\x01";
 const HEADER: u64 = 64;
@@ -135,6 +138,18 @@ impl Reference {
         let mut digests = vec![[0; 32]; count];
         self.file.read_exact_at(digests[..there].as_flattened_mut(), HEADER + 32 * u64::from(first - 1))?;
         Ok(digests)
+    }
+
+    /// Says to the kernel that [`Reference::page`] will be asked for these pages: the groups that they are in, and all
+    /// that is above, which is a 256th of the whole.
+    pub(crate) fn will_need(&self, numbers: &[u32]) {
+        let group_bytes = 32 * FAN_OUT;
+        for number in numbers {
+            let group = u64::from(number.saturating_sub(1)) / FAN_OUT;
+            let _ = fadvise(&self.file, HEADER + group * group_bytes, NonZeroU64::new(group_bytes), Advice::WillNeed);
+        }
+        let above = HEADER + 32 * u64::from(self.pages);
+        let _ = fadvise(&self.file, above, NonZeroU64::new(self.length() - above), Advice::WillNeed);
     }
 
     /// The hash of one page, held against the root on its way up.
