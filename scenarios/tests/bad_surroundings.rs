@@ -122,7 +122,7 @@ fn a_machine_that_trusts_nobody_cannot_tell_what_a_certificate_is_worth() {
     assert_eq!(report.exits(1).codes("page"), ["bad-certificate"]);
     // As in a container that was built from nothing.
     workplace.write("roots.pem", "");
-    workplace.set("SSL_CERT_FILE", &workplace.path().join("roots.pem").to_string_lossy().into_owned());
+    workplace.set("SSL_CERT_FILE", &workplace.path().join("roots.pem").to_string_lossy());
     let report = workplace.run(&["verify", "--format", "json"]);
     assert_eq!(report.exits(3).codes("page"), ["local-trouble"]);
     report.says("this machine has no trusted roots").says("ca-certificates");

@@ -63,7 +63,7 @@ fn dist(out: Option<PathBuf>) -> Result<(), String> {
     let name = format!("steadfast-{}-{}-linux", env!("CARGO_PKG_VERSION"), plan.architecture());
     let archive = format!("{name}.tar.gz");
     archive::pack(tree.folder(), &name, plan.epoch, &out.join(&archive))?;
-    archive::sum(&out, &[&archive])?;
+    archive::sum(&out, &[&archive], "SHA256SUMS")?;
 
     let container = out.join("container");
     let roots = container::lay(&container, Path::new(&workspace.root), &tree)?;

@@ -44,6 +44,7 @@ const STEPS: &[Step] = &[
     Step { name: "release", what: Action::Run(30, &["cargo", "build", "--release"]) },
     Step { name: "demo", what: Action::Run(5, DEMO) },
     Step { name: "smoke", what: Action::Smoke },
+    Step { name: "dist", what: Action::Run(40, &["cargo", "xtask", "dist"]) },
 ];
 
 struct Step {
@@ -205,7 +206,7 @@ mod tests {
     fn a_step_can_be_run_alone_and_the_rest_from_it() {
         check(&["--only", "clippy"], &["clippy"]);
         check(&["--only", "tidy", "--only", "fmt"], &["fmt", "tidy"]);
-        check(&["--from", "release"], &["release", "demo", "smoke"]);
+        check(&["--from", "release"], &["release", "demo", "smoke", "dist"]);
     }
 
     #[test]

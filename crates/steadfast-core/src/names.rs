@@ -47,7 +47,8 @@ impl<T: AsRef<str>> FromIterator<T> for Names {
     fn from_iter<I: IntoIterator<Item = T>>(names: I) -> Names {
         let mut all = Names::default();
         names.into_iter().for_each(|name| all.push(name.as_ref()));
-        (all.text.shrink_to_fit(), all.ends.shrink_to_fit());
+        all.text.shrink_to_fit();
+        all.ends.shrink_to_fit();
         all
     }
 }

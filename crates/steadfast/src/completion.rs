@@ -33,6 +33,17 @@ const BASH: &str = r#"_steadfast() {
 complete -o bashdefault -o default -F _steadfast steadfast
 "#;
 
+/// The last line of clap's script for zsh. It is enough for a script that zsh reads when it starts.
+const ZSH_REGISTERS: &str = "compdef _clap_dynamic_completer_steadfast steadfast";
+
+/// One that stands in a folder of `fpath`, as packages bring it, is read at the first completion, and has to give it.
+const ZSH: &str = r#"if [[ $funcstack[1] == _steadfast ]]; then
+    _clap_dynamic_completer_steadfast "$@"
+else
+    compdef _clap_dynamic_completer_steadfast steadfast
+fi
+"#;
+
 /// A shell that can be helped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Shell {
@@ -50,7 +61,12 @@ impl Shell {
         let mut script = Vec::new();
         match self {
             Shell::Bash => script.write_all(BASH.as_bytes())?,
-            Shell::Zsh => Zsh.write_registration(ASKED_BY, "steadfast", "steadfast", "steadfast", &mut script)?,
+            Shell::Zsh => {
+                Zsh.write_registration(ASKED_BY, "steadfast", "steadfast", "steadfast", &mut script)?;
+                let text = String::from_utf8(script).map_err(io::Error::other)?;
+                let rest = text.trim_end().strip_suffix(ZSH_REGISTERS);
+                return Ok(format!("{}{ZSH}", rest.ok_or_else(|| io::Error::other("clap registers otherwise"))?));
+            }
             Shell::Fish => Fish.write_registration(ASKED_BY, "steadfast", "steadfast", "steadfast", &mut script)?,
         }
         String::from_utf8(script).map_err(io::Error::other)

@@ -22,11 +22,11 @@ pub(super) fn pack(folder: &Path, name: &str, epoch: u64, archive: &Path) -> Res
     )
 }
 
-/// The lines of `sha256sum` for these files, whose names are relative to the folder, into its `SHA256SUMS`.
-pub(super) fn sum(folder: &Path, files: &[&str]) -> Result<(), String> {
-    let trouble = |why| format!("cannot write {}/SHA256SUMS: {why}", folder.display());
-    let sums = File::create(folder.join("SHA256SUMS")).map_err(trouble)?;
-    ended_well(Command::new("sha256sum").args(files).current_dir(folder).stdout(sums))
+/// The lines of `sha256sum` for these files, whose names are relative to the folder, into a file of the folder.
+pub(super) fn sum(folder: &Path, files: &[&str], sums: &str) -> Result<(), String> {
+    let sums = folder.join(sums);
+    let file = File::create(&sums).map_err(|why| format!("cannot write {}: {why}", sums.display()))?;
+    ended_well(Command::new("sha256sum").args(files).current_dir(folder).stdout(file))
 }
 
 /// The digest that stands in the folder's `SHA256SUMS` for a file.
@@ -59,7 +59,7 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("mode");
             File::options().write(true).open(path).expect("open").set_modified(SystemTime::now() - age).expect("dated");
         }
-        sum(&folder, order).expect("summed");
+        sum(&folder, order, "SHA256SUMS").expect("summed");
         assert_eq!(digest(&folder, "b").expect("its line").len(), 64);
         assert_eq!(digest(&folder, "d"), None);
         fs::remove_file(folder.join("SHA256SUMS")).expect("removed");

@@ -3,14 +3,16 @@
 
 use toml::{Table, Value};
 
+use super::tree::SUMS;
+
 /// Where the manifest, seen from its folder, has what is laid out.
 const LAID_OUT: &str = "../../target/packages/steadfast/";
 
 /// Holds the manifest's assets to the files that were laid out: every file is packed, and every asset is there.
 pub(super) fn hold(manifest: &str, files: &[(String, u64)]) -> Result<(), String> {
     let assets = assets(manifest)?;
-    // The sums are of this layout; a Debian package has its own.
-    let files: Vec<&str> = files.iter().map(|(file, _)| file.as_str()).filter(|file| *file != "SHA256SUMS").collect();
+    // A Debian package has sums of its own.
+    let files: Vec<&str> = files.iter().map(|(file, _)| file.as_str()).filter(|file| *file != SUMS).collect();
     if let Some(file) = files.iter().find(|file| !assets.iter().any(|asset| packs(asset, file))) {
         return Err(format!("no asset of the Debian package packs {file}: crates/steadfast/Cargo.toml"));
     }
@@ -20,7 +22,7 @@ pub(super) fn hold(manifest: &str, files: &[(String, u64)]) -> Result<(), String
     }
 }
 
-/// Whether an asset, `bin/steadfast` or `share/man/man1/*`, stands for a file.
+/// Whether an asset, `bin/steadfast` or `share/man/man1/*`, stands for a file. A `*` is written at the end alone.
 fn packs(asset: &str, file: &str) -> bool {
     match asset.strip_suffix('*') {
         Some(folder) => file.strip_prefix(folder).is_some_and(|name| !name.contains('/')),
@@ -54,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_package_has_what_is_laid_out_and_nothing_that_is_not() {
-        check(&["SHA256SUMS", "bin/steadfast", "share/man/man1/a.1", "share/man/man1/b.1"], Ok(()));
+        check(&[SUMS, "bin/steadfast", "share/man/man1/a.1", "share/man/man1/b.1"], Ok(()));
         check(
             &["bin/steadfast", "share/man/man1/a.1", "share/man/man7/c.7"],
             Err("no asset of the Debian package packs share/man/man7/c.7: crates/steadfast/Cargo.toml"),

@@ -8,6 +8,9 @@ use std::process::Command;
 /// Files of the repository that go along.
 const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
 
+/// The sums of all other files, by their paths below the folder.
+pub(super) const SUMS: &str = "share/doc/steadfast/SHA256SUMS";
+
 /// Where a shell that is installed by a distribution looks for what completes our commands.
 const COMPLETIONS: [(&str, &str); 3] = [
     ("bash", "share/bash-completion/completions/steadfast"),
@@ -39,7 +42,7 @@ impl Tree {
         }
         tree.write("share/doc/steadfast/THIRD-PARTY-LICENSES.txt", licences.as_bytes(), 0o644)?;
         let files = tree.files()?;
-        super::archive::sum(&tree.folder, &files.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>())?;
+        super::archive::sum(&tree.folder, &files.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), SUMS)?;
         Ok(tree)
     }
 

@@ -86,6 +86,12 @@ fn zsh_and_fish_get_a_script_that_asks_the_binary() {
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && text.contains("STEADFAST_COMPLETE"), "{text}");
     }
+    // In a folder of `fpath` it is read at the first completion: it has to answer that one, too.
+    let (code, zsh) = shop.run(&["completions", "zsh"]);
+    assert!(code == 0 && zsh.starts_with("#compdef steadfast\n"), "{zsh}");
+    let end = "if [[ $funcstack[1] == _steadfast ]]; then\n    _clap_dynamic_completer_steadfast \"$@\"\nelse\n    \
+               compdef _clap_dynamic_completer_steadfast steadfast\nfi\n";
+    assert!(zsh.ends_with(end) && zsh.matches("\ncompdef ").count() == 0, "{zsh}");
     assert_eq!(shop.run(&["completions", "tcsh"]).0, 2);
 }
 

@@ -63,7 +63,9 @@ fn of_backup(source: &Source<'_>) -> Result<Found, Trouble> {
         return Err(Trouble { at, what: format!("it is no JSON, which a backup of Uptime Kuma is: {what}") });
     }
     let document = Document::read(text)?;
-    let list = document.root.get("monitorList").ok_or_else(|| {
+    // Scripts keep the bare array, too: it is what the server is given to add monitors, and what its API returns.
+    let bare = (!document.root.items().is_empty()).then_some(&document.root);
+    let list = bare.or_else(|| document.root.get("monitorList")).ok_or_else(|| {
         at_start("there is no `monitorList` in it: export the backup in Settings > Backup, or give kuma.db")
     })?;
     let mut monitors = Vec::new();
@@ -133,4 +135,39 @@ fn snake(name: &str) -> String {
         snake.push(c.to_ascii_lowercase());
     }
     snake
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(json: &str, expected: Result<&[&str], &str>) {
+        let source = Source { name: "kuma.json", bytes: json.as_bytes(), path: None, scrape: None };
+        match (read(&source), expected) {
+            (Ok(found), Ok(names)) => {
+                assert_eq!(found.monitors.iter().filter_map(|monitor| monitor.text("name")).collect::<Vec<_>>(), names);
+            }
+            (Err(troubles), Err(part)) => assert!(troubles[0].what.contains(part), "{}", troubles[0].what),
+            (Ok(found), Err(part)) => panic!("{} monitors instead of: {part}", found.monitors.len()),
+            (Err(troubles), Ok(_)) => panic!("{}", troubles[0].what),
+        }
+    }
+
+    #[test]
+    fn the_array_may_stand_in_a_backup_or_bare_or_as_a_table_by_number() {
+        let one = r#"{ "name": "shop", "type": "http" }"#;
+        check(&format!(r#"{{ "version": "1.23", "monitorList": [{one}] }}"#), Ok(&["shop"]));
+        check(&format!(r#"{{ "monitorList": {{ "7": {one} }} }}"#), Ok(&["shop"]));
+        check(&format!("[{one}, {one}]"), Ok(&["shop", "shop"]));
+    }
+
+    #[test]
+    fn what_is_no_list_of_monitors_is_refused() {
+        check("{}", Err("there is no `monitorList` in it"));
+        check("[]", Err("there is no `monitorList` in it"));
+        check("[1]", Err("a monitor is"));
+        check(r#"[{ "name": "shop" }]"#, Err("a monitor without `type`"));
+        check("[", Err("it is no JSON"));
+    }
 }
