@@ -87,10 +87,10 @@ fn of_kind(kind: &dyn AnyKind, page: &Page) -> String {
     let Manual { look, look_fields, expect, expect_fields, examples } = kind.manual();
     let mut out = Layout::new(page);
     heading(&mut out, &format!("[check.{}]", kind.name()));
-    out.prose(2, &look);
+    out.prose(2, &paragraphs(&look));
     fields(&mut out, &look_fields);
     heading(&mut out, &format!("[check.{}.expect]", kind.name()));
-    out.prose(2, &expect);
+    out.prose(2, &paragraphs(&expect));
     fields(&mut out, &expect_fields);
     if !kind.codes().is_empty() {
         heading(&mut out, "Its own finding codes");
@@ -112,8 +112,28 @@ fn fields(out: &mut Layout, fields: &[Field]) {
         let key = out.styled(BOLD, field.key);
         let line = format!("  {key}  {}", about(field));
         out.line(&line);
-        out.prose(6, &tidy(field.manual));
+        out.prose(6, &paragraphs(&tidy(field.manual)));
     }
+}
+
+/// A doc comment's lines end where the source's do, and the terminal has a width of its own: each paragraph as one line.
+/// Lists, tables, quotations and code stay as they are.
+fn paragraphs(manual: &str) -> String {
+    let mut text = String::with_capacity(manual.len());
+    let (mut fenced, mut joins) = (false, false);
+    for line in manual.lines() {
+        let fence = line.starts_with("```");
+        let stands =
+            fence || fenced || line.is_empty() || line.starts_with("    ") || line.starts_with(['|', '>', '#']);
+        let item = line.starts_with("- ") || line.starts_with("* ");
+        if !text.is_empty() {
+            text.push(if joins && !stands && !item { ' ' } else { '\n' });
+        }
+        text.push_str(if joins { line.trim_start() } else { line });
+        fenced ^= fence;
+        joins = !stands;
+    }
+    text
 }
 
 /// A key's sort, whether it is required, and its default, in a few words.
@@ -221,4 +241,19 @@ fn heading(out: &mut Layout, text: &str) {
     out.gap();
     let line = out.styled(BOLD, text);
     out.line(&line);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paragraph_is_one_line_and_what_has_a_form_keeps_it() {
+        let check = |manual: &str, expected: &str| assert_eq!(paragraphs(manual), expected);
+        check("One\ntwo\n  three.\n\nFour\nfive.", "One two three.\n\nFour five.");
+        check("These:\n- one\n  and more\n- two", "These:\n- one and more\n- two");
+        check("So:\n```toml\na = 1\n  b = 2\n```\nand\non", "So:\n```toml\na = 1\n  b = 2\n```\nand on");
+        check("| a |\n| b |\nend", "| a |\n| b |\nend");
+        check("", "");
+    }
 }
