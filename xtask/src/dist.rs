@@ -42,6 +42,12 @@ pub fn run(arguments: &[String]) -> ExitCode {
     }
 }
 
+/// Builds the binary that ships, and says where it is.
+pub fn binary() -> Result<PathBuf, String> {
+    let workspace = Workspace::read()?;
+    Plan::make(&workspace)?.build(&workspace)
+}
+
 fn dist(out: Option<PathBuf>) -> Result<(), String> {
     let workspace = Workspace::read()?;
     let out = match out {
