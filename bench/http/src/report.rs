@@ -70,8 +70,10 @@ pub(crate) fn publish(section: &str) -> std::io::Result<()> {
             last.push('\n');
         }
     }
-    sections.retain(|known| known.lines().next() != Some(HEADING));
-    sections.push(section.to_owned());
+    match sections.iter_mut().find(|known| known.lines().next() == Some(HEADING)) {
+        Some(known) => section.clone_into(known),
+        None => sections.push(section.to_owned()),
+    }
     let whole: Vec<&str> = sections.iter().map(|section| section.trim()).collect();
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;

@@ -90,8 +90,9 @@ pub(super) fn answer(seen: &Sight) -> Result<Response, Unfit> {
     match exchanges.into_iter().next().map(|exchange| exchange.answer) {
         Some(Outcome::Seen(response)) => {
             let why = match response.status {
-                401 | 403 => {
-                    Some(format!("it answers {}: it wants credentials, which init does not have", response.status))
+                401 => Some("it answers 401: it wants credentials, which init does not have".to_owned()),
+                403 => {
+                    Some("it answers 403: it refuses this page, or wants credentials, which init does not have".into())
                 }
                 400.. => Some(format!("it answers {}", response.status)),
                 _ if response.cut => Some("its answer is longer than what is read of it, 1 MiB".to_owned()),
