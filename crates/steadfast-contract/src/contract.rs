@@ -1,6 +1,7 @@
 //! A contract: the schema of one record, our meanings in it, and the envelope around it.
 
 pub mod annotations;
+mod circle;
 pub mod envelope;
 mod reach;
 mod sources;
@@ -173,7 +174,9 @@ impl Contract {
             (false, _) => jsonschema::options().with_draft(draft.official()).should_validate_formats(formats_asserted),
         };
         let troubles = sources::Troubles::default();
-        let judge = judge.with_retriever(sources::Retriever::new(folder, options.remote.clone(), &troubles));
+        let documents = sources::Documents::default();
+        let retriever = sources::Retriever::new(folder, options.remote.clone(), &troubles, &documents);
+        let judge = judge.with_retriever(retriever);
 
         let mut mistakes = Vec::new();
         let mut foreign = Vec::new();
@@ -197,11 +200,7 @@ impl Contract {
         let plan = match compiled {
             Ok(plan) => plan,
             Err(cycle) => {
-                mistakes.push(format!(
-                    "{}: these refer to each other in a circle, and no part of a record is used up on the way: \
-                     no record could be judged",
-                    cycle.join(" -> ")
-                ));
+                mistakes.push(in_a_circle(&cycle));
                 return Err(broken(mistakes));
             }
         };
@@ -216,6 +215,8 @@ impl Contract {
                 return Err(broken(mistakes));
             }
         };
+        let others = documents.lock().map(|mut documents| std::mem::take(&mut *documents)).unwrap_or_default();
+        mistakes.extend(circle::find(&schema, draft, &others).map(|cycle| in_a_circle(&cycle)));
         let reached = reach::annotated(&schema, draft, &mut mistakes);
         if !mistakes.is_empty() {
             return Err(broken(mistakes));
@@ -406,4 +407,12 @@ fn parse(text: &[u8], yaml: bool) -> Result<Value, String> {
         Some((_, key)) => Err(format!("the member \"{key}\" stands twice in one object")),
         None => Ok(read.value),
     }
+}
+
+fn in_a_circle(cycle: &[String]) -> String {
+    format!(
+        "{}: these refer to each other in a circle, and no part of a record is used up on the way: no record could be \
+         judged",
+        cycle.join(" -> ")
+    )
 }

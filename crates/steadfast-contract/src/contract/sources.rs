@@ -1,5 +1,6 @@
 //! Where the parts of a contract come from: files beside it, and remote addresses only when asked for.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -13,14 +14,19 @@ pub(crate) struct Retriever {
     folder: PathBuf,
     remote: Option<Fetch>,
     troubles: Troubles,
+    documents: Documents,
 }
+
+/// What was got, by address.
+pub(crate) type Documents = Arc<Mutex<HashMap<String, Value>>>;
 
 /// Why references could not be followed, in our words.
 pub(crate) type Troubles = Arc<Mutex<Vec<String>>>;
 
 impl Retriever {
-    pub(crate) fn new(folder: &Path, remote: Option<Fetch>, troubles: &Troubles) -> Retriever {
-        Retriever { folder: folder.to_owned(), remote, troubles: troubles.clone() }
+    pub(crate) fn new(folder: &Path, remote: Option<Fetch>, troubles: &Troubles, documents: &Documents) -> Retriever {
+        let folder = folder.to_owned();
+        Retriever { folder, remote, troubles: troubles.clone(), documents: documents.clone() }
     }
 
     fn get(&self, uri: &Uri<String>) -> Result<Value, String> {
@@ -44,7 +50,11 @@ impl Retriever {
 
 impl Retrieve for Retriever {
     fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
-        self.get(uri).map_err(|why| {
+        let got = self.get(uri);
+        if let (Ok(document), Ok(mut documents)) = (&got, self.documents.lock()) {
+            documents.insert(uri.as_str().to_owned(), document.clone());
+        }
+        got.map_err(|why| {
             if let Ok(mut troubles) = self.troubles.lock()
                 && !troubles.contains(&why)
             {

@@ -159,3 +159,13 @@ fn every_divergence_says_why() {
         assert!(row.why.len() > 10 && row.here != row.official, "{row:?}");
     }
 }
+
+#[test]
+fn a_pattern_that_takes_for_ever_is_given_up_and_is_no_verdict() {
+    // A back reference cannot be decided without trying: the ways to part the text double with each letter.
+    let schema = r#"{"pattern": "^((a+)\\2?)+$"}"#;
+    let text = "a".repeat(60);
+    assert_eq!(check(schema, format!("\"{text}\"").as_bytes()), "good");
+    let said = check(schema, format!("\"{text}b\"").as_bytes());
+    assert!(said.starts_with("unsure: ") && said.to_lowercase().contains("backtrack"), "{said}");
+}
