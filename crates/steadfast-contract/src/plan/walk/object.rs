@@ -33,7 +33,13 @@ impl<'a, F: Flaw> Walk<'a, F> {
         let watched = WATCHED && cursor != Trie::NOWHERE;
         let mut seen = 0_u64;
         // Props beyond the first 64.
-        let mut more_seen = if PLAIN { Vec::new() } else { vec![0_u64; rule.props.len() / 64] };
+        let mut kept;
+        let more_seen: &mut [u64] = if PLAIN {
+            &mut []
+        } else {
+            kept = vec![0; rule.props.len() / 64];
+            &mut kept
+        };
         let mut unknown = Unknown { from: self.scratch.keys.len(), filter: 0 };
         let mut seen_below = 0;
         let mut count = 0_usize;
