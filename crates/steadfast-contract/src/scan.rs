@@ -3,6 +3,10 @@
 //! elsewhere. All find the same stops. The walk then knows the end of a string from a list, without looking at its bytes
 //! and without a guess at its length.
 //!
+//! A text that is not UTF-8 has no stops. AVX-512 finds that out in the same pass, by the three lookups of Keiser and
+//! Lemire ("Validating UTF-8 In Less Than One Instruction Per Byte", 2020); the others ask simdutf8 first, which does
+//! the same with what they have.
+//!
 //! This is the only file of the crate with `unsafe` in it. Every load reads within an array of the size that it reads,
 //! every store writes within one.
 #![cfg_attr(
@@ -120,38 +124,44 @@ impl Marks {
         if text.len() > u32::MAX as usize - 4096 {
             return None;
         }
-        simdutf8::basic::from_utf8(text).ok()?;
         // Room that one long record needed is not kept for the next thousand short ones.
         if self.stops.len() > KEPT.max(text.len()) {
             self.stops.truncate(KEPT);
             self.stops.shrink_to_fit();
         }
         let (blocks, rest) = text.as_chunks::<64>();
+        // Zero is a control character: the places behind the text are stops.
+        let mut last = [0; 64];
+        last[..rest.len()].copy_from_slice(rest);
+        let stops = &mut self.stops;
         let found = match engine {
-            Engine::Portable => list(blocks, &mut self.stops, portable),
+            Engine::Portable => utf_8(text)?.list(blocks, &last, stops, portable),
             #[cfg(target_arch = "x86_64")]
-            Engine::Sse2 => list(blocks, &mut self.stops, sse2),
+            Engine::Sse2 => utf_8(text)?.list(blocks, &last, stops, sse2),
             // The variants are public: whoever chose one may not have asked the processor. The answer is cached.
             #[cfg(target_arch = "x86_64")]
             Engine::Avx2 if std::arch::is_x86_feature_detected!("avx2") => {
+                let known = utf_8(text)?;
                 // SAFETY: the processor has just been asked.
-                unsafe { avx2(blocks, &mut self.stops) }
+                unsafe { avx2(known, blocks, &last, stops) }
             }
             #[cfg(target_arch = "x86_64")]
             Engine::Avx512 if has_avx512() => {
                 // SAFETY: the processor has just been asked.
-                unsafe { avx512(blocks, &mut self.stops) }
+                unsafe { avx512(blocks, &last, stops) }?
             }
             #[cfg(target_arch = "x86_64")]
-            Engine::Avx2 | Engine::Avx512 => list(blocks, &mut self.stops, sse2),
+            Engine::Avx2 | Engine::Avx512 => utf_8(text)?.list(blocks, &last, stops, sse2),
         };
-        // Zero is a control character: the places behind the text are stops.
-        let mut last = [0; 64];
-        last[..rest.len()].copy_from_slice(rest);
-        let room = room(&mut self.stops, found);
-        let found = found + unpack(portable(&last), (blocks.len() * 64) as u32, room);
         Some(Marked { text, stops: &self.stops[..found] })
     }
+}
+
+/// Known: the text is UTF-8.
+struct Utf8;
+
+fn utf_8(text: &[u8]) -> Option<Utf8> {
+    simdutf8::basic::from_utf8(text).ok().map(|_| Utf8)
 }
 
 impl Marked<'_> {
@@ -188,13 +198,22 @@ fn more_room(stops: &mut Vec<u32>, found: usize) {
     stops.resize((found + found / 2).max(found + 4096), 0);
 }
 
-#[inline(always)]
-fn list(blocks: &[[u8; 64]], stops: &mut Vec<u32>, find: impl Fn(&[u8; 64]) -> u64) -> usize {
-    let mut found = 0;
-    for (number, block) in blocks.iter().enumerate() {
-        found += unpack(find(block), number as u32 * 64, room(stops, found));
+impl Utf8 {
+    /// Lists the stops of a text in blocks; the answer: how many there are.
+    #[inline(always)]
+    fn list(
+        self,
+        blocks: &[[u8; 64]],
+        last: &[u8; 64],
+        stops: &mut Vec<u32>,
+        find: impl Fn(&[u8; 64]) -> u64,
+    ) -> usize {
+        let mut found = 0;
+        for (number, block) in blocks.iter().chain([last]).enumerate() {
+            found += unpack(find(block), number as u32 * 64, room(stops, found));
+        }
+        found
     }
-    found
 }
 
 /// Lists the places of the bits; the answer: how many there are.
@@ -241,11 +260,11 @@ fn sse2(block: &[u8; 64]) -> u64 {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
-fn avx2(blocks: &[[u8; 64]], stops: &mut Vec<u32>) -> usize {
+fn avx2(known: Utf8, blocks: &[[u8; 64]], last: &[u8; 64], stops: &mut Vec<u32>) -> usize {
     use std::arch::x86_64::*;
     let (quotes, slashes) = (_mm256_set1_epi8(b'"' as i8), _mm256_set1_epi8(b'\\' as i8));
     let controls = _mm256_set1_epi8(0x1f);
-    list(blocks, stops, |block| {
+    known.list(blocks, last, stops, |block| {
         let (parts, _) = block.as_chunks::<32>();
         parts.iter().rev().fold(0, |word, part| {
             // SAFETY: the load reads the thirty-two bytes of `part`; unaligned loads are allowed.
@@ -259,42 +278,170 @@ fn avx2(blocks: &[[u8; 64]], stops: &mut Vec<u32>) -> usize {
     })
 }
 
+/// As `Utf8::list`; `None`: the text is not UTF-8.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
-fn avx512(blocks: &[[u8; 64]], stops: &mut Vec<u32>) -> usize {
+fn avx512(blocks: &[[u8; 64]], last: &[u8; 64], stops: &mut Vec<u32>) -> Option<usize> {
     use std::arch::x86_64::*;
     let (quotes, slashes) = (_mm512_set1_epi8(b'"' as i8), _mm512_set1_epi8(b'\\' as i8));
     let space = _mm512_set1_epi8(b' ' as i8);
     let numbers: [u8; 64] = std::array::from_fn(|number| number as u8);
     // SAFETY: the load reads the sixty-four bytes of `numbers`; unaligned loads are allowed.
     let numbers = unsafe { _mm512_loadu_si512(numbers.as_ptr().cast()) };
+    // SAFETY: the load reads the sixty-four bytes of the block; unaligned loads are allowed.
+    let load = |block: &[u8; 64]| unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
     let mut found = 0;
     let mut base = _mm512_setzero_si512();
-    for block in blocks {
-        // SAFETY: the load reads the sixty-four bytes of `block`; unaligned loads are allowed.
-        let bytes = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
-        let word = _mm512_cmpeq_epi8_mask(bytes, quotes)
-            | _mm512_cmpeq_epi8_mask(bytes, slashes)
-            | _mm512_cmplt_epu8_mask(bytes, space);
-        let count = word.count_ones() as usize;
-        // The numbers of the bits that are set, close together.
-        let packed = _mm512_maskz_compress_epi8(word, numbers);
-        let (sixteens, _) = room(stops, found).as_chunks_mut::<16>();
-        let mut store = |sixteen: usize, numbers: __m128i| {
-            let places = _mm512_add_epi32(base, _mm512_cvtepu8_epi32(numbers));
-            // SAFETY: the store writes the sixteen numbers of one of the four arrays; unaligned stores are allowed.
-            unsafe { _mm512_storeu_si512(sixteens[sixteen].as_mut_ptr().cast(), places) }
-        };
-        store(0, _mm512_castsi512_si128(packed));
-        if count > 16 {
-            store(1, _mm512_extracti32x4_epi32::<1>(packed));
-            store(2, _mm512_extracti32x4_epi32::<2>(packed));
-            store(3, _mm512_extracti32x4_epi32::<3>(packed));
+    // The block before a group, whether it is all ASCII, and every fault so far.
+    let mut before = _mm512_setzero_si512();
+    let mut before_beyond = 0;
+    let mut faults = _mm512_setzero_si512();
+    for group in blocks.chunks(64).chain([std::slice::from_ref(last)]) {
+        // A bit for each block that goes beyond ASCII.
+        let mut beyond = 0;
+        for (number, block) in group.iter().enumerate() {
+            let bytes = load(block);
+            beyond |= u64::from(_mm512_movepi8_mask(bytes) != 0) << number;
+            let word = _mm512_cmpeq_epi8_mask(bytes, quotes)
+                | _mm512_cmpeq_epi8_mask(bytes, slashes)
+                | _mm512_cmplt_epu8_mask(bytes, space);
+            let count = word.count_ones() as usize;
+            // The numbers of the bits that are set, close together.
+            let packed = _mm512_maskz_compress_epi8(word, numbers);
+            let (sixteens, _) = room(stops, found).as_chunks_mut::<16>();
+            let mut store = |sixteen: usize, numbers: __m128i| {
+                let places = _mm512_add_epi32(base, _mm512_cvtepu8_epi32(numbers));
+                // SAFETY: the store writes the sixteen numbers of one of the four arrays; unaligned stores are allowed.
+                unsafe { _mm512_storeu_si512(sixteens[sixteen].as_mut_ptr().cast(), places) }
+            };
+            store(0, _mm512_castsi512_si128(packed));
+            if count > 16 {
+                store(1, _mm512_extracti32x4_epi32::<1>(packed));
+                store(2, _mm512_extracti32x4_epi32::<2>(packed));
+                store(3, _mm512_extracti32x4_epi32::<3>(packed));
+            }
+            found += count;
+            base = _mm512_add_epi32(base, _mm512_set1_epi32(64));
         }
-        found += count;
-        base = _mm512_add_epi32(base, _mm512_set1_epi32(64));
+        // Those and the block behind each of them: a letter that is cut by the end of a block is a fault of the next one.
+        // There always is one, for the last block ends with a zero. They are looked at only here, one after the other:
+        // whether a block is among them is no guess of every round above.
+        let mut among = beyond | beyond << 1 | before_beyond;
+        while let Some(block) = group.get(among.trailing_zeros() as usize) {
+            let number = among.trailing_zeros() as usize;
+            let before = if number == 0 { before } else { load(&group[number - 1]) };
+            faults = _mm512_or_si512(faults, faults_of_utf_8(before, load(block)));
+            among &= among - 1;
+        }
+        before = load(&group[group.len() - 1]);
+        before_beyond = beyond >> (group.len() - 1);
     }
-    found
+    (_mm512_test_epi8_mask(faults, faults) == 0).then_some(found)
+}
+
+/// Not zero where a byte of the block, with the three before it, is not UTF-8. Each pair of bytes is looked up by the
+/// high and the low half of the first and by the high half of the second: a bit that all three have is a fault of that
+/// kind. The bit `TWO_MORE` is no fault where the second or the third byte before begins a letter of three or four bytes.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn faults_of_utf_8(
+    before: std::arch::x86_64::__m512i,
+    bytes: std::arch::x86_64::__m512i,
+) -> std::arch::x86_64::__m512i {
+    use std::arch::x86_64::*;
+    // A letter that does not go on; a byte that continues none.
+    const TOO_SHORT: u8 = 1;
+    const TOO_LONG: u8 = 1 << 1;
+    // So many bytes for what fewer can say.
+    const OVERLONG_2: u8 = 1 << 5;
+    const OVERLONG_3: u8 = 1 << 2;
+    const OVERLONG_4: u8 = 1 << 6;
+    // U+D800 to U+DFFF.
+    const SURROGATE: u8 = 1 << 4;
+    // Beyond U+10FFFF: F4 90 and more, F5 80 and more. The latter has its bit with F0 80, which is as wrong.
+    const TOO_LARGE: u8 = 1 << 3;
+    const TOO_LARGE_1000: u8 = OVERLONG_4;
+    const TWO_MORE: u8 = 1 << 7;
+    const CARRY: u8 = TOO_SHORT | TOO_LONG | TWO_MORE;
+    const LARGER: u8 = CARRY | TOO_LARGE | TOO_LARGE_1000;
+    const FIRST_HIGH: [u8; 16] = [
+        // 0_ to 7_: ASCII.
+        TOO_LONG,
+        TOO_LONG,
+        TOO_LONG,
+        TOO_LONG,
+        TOO_LONG,
+        TOO_LONG,
+        TOO_LONG,
+        TOO_LONG,
+        // 8_ to B_: a byte that continues a letter.
+        TWO_MORE,
+        TWO_MORE,
+        TWO_MORE,
+        TWO_MORE,
+        // C_, D_, E_ and F_: the first of two, three or four bytes.
+        TOO_SHORT | OVERLONG_2,
+        TOO_SHORT,
+        TOO_SHORT | OVERLONG_3 | SURROGATE,
+        TOO_SHORT | TOO_LARGE | TOO_LARGE_1000 | OVERLONG_4,
+    ];
+    const FIRST_LOW: [u8; 16] = [
+        CARRY | OVERLONG_3 | OVERLONG_2 | OVERLONG_4,
+        CARRY | OVERLONG_2,
+        CARRY,
+        CARRY,
+        CARRY | TOO_LARGE,
+        LARGER,
+        LARGER,
+        LARGER,
+        LARGER,
+        LARGER,
+        LARGER,
+        LARGER,
+        LARGER,
+        LARGER | SURROGATE,
+        LARGER,
+        LARGER,
+    ];
+    const CONTINUES: u8 = TOO_LONG | OVERLONG_2 | TWO_MORE;
+    const SECOND_HIGH: [u8; 16] = [
+        TOO_SHORT,
+        TOO_SHORT,
+        TOO_SHORT,
+        TOO_SHORT,
+        TOO_SHORT,
+        TOO_SHORT,
+        TOO_SHORT,
+        TOO_SHORT,
+        CONTINUES | OVERLONG_3 | TOO_LARGE_1000 | OVERLONG_4,
+        CONTINUES | OVERLONG_3 | TOO_LARGE,
+        CONTINUES | SURROGATE | TOO_LARGE,
+        CONTINUES | SURROGATE | TOO_LARGE,
+        TOO_SHORT,
+        TOO_SHORT,
+        TOO_SHORT,
+        TOO_SHORT,
+    ];
+    let look_up = |table: &[u8; 16], halves: __m512i| {
+        // SAFETY: the load reads the sixteen bytes of `table`; unaligned loads are allowed.
+        let table = unsafe { _mm_loadu_si128(table.as_ptr().cast()) };
+        _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), halves)
+    };
+    let half = _mm512_set1_epi8(0xf);
+    let high = |bytes: __m512i| _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), half);
+    // Each lane beside the sixteen bytes that are before it.
+    let lanes_before = _mm512_alignr_epi64::<6>(bytes, before);
+    let first = _mm512_alignr_epi8::<15>(bytes, lanes_before);
+    let found = _mm512_and_si512(
+        _mm512_and_si512(look_up(&FIRST_HIGH, high(first)), look_up(&FIRST_LOW, _mm512_and_si512(first, half))),
+        look_up(&SECOND_HIGH, high(bytes)),
+    );
+    // The highest bit is set where a letter of three or of four bytes goes on.
+    let third = _mm512_subs_epu8(_mm512_alignr_epi8::<14>(bytes, lanes_before), _mm512_set1_epi8(0x60));
+    let fourth = _mm512_subs_epu8(_mm512_alignr_epi8::<13>(bytes, lanes_before), _mm512_set1_epi8(0x70));
+    let goes_on = _mm512_and_si512(_mm512_or_si512(third, fourth), _mm512_set1_epi8(0x80_u8 as i8));
+    _mm512_xor_si512(found, goes_on)
 }
 
 /// Bytes to look for at a known place: keys with their quotes and colon, which are short.
@@ -512,10 +659,49 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_not_utf_8_is_not_marked() {
+    /// Whether every engine finds UTF-8 where the standard library does.
+    fn agrees_on_utf_8(text: &[u8], marks: &mut Marks) {
+        let is_utf_8 = std::str::from_utf8(text).is_ok();
         for engine in Engine::all() {
-            assert!(Marks::default().of(engine, b"\"\xff\"").is_none(), "{engine:?}");
+            assert_eq!(marks.of(engine, text).is_some(), is_utf_8, "{engine:?} {text:x?}");
+        }
+    }
+
+    #[test]
+    fn every_beginning_of_a_letter_is_told_from_what_is_none() {
+        let mut marks = Marks::default();
+        // At the start, within a lane, from lane to lane and from block to block; more of the text follows, or nothing.
+        for (place, more) in [(0, 70), (13, 30), (47, 0), (61, 9), (62, 64), (63, 0)] {
+            let mut text = vec![b'a'; place + 4 + more];
+            for first in 0x80..=0xff_u8 {
+                for second in (0..=0xff_u8).filter(|second| second & 0xf == 0 || second & 0xf == 0xf) {
+                    for rest in [[0x80, 0xbf], [0xbf, b'a'], [b'a', 0x80], [b'a', b'a'], [0xc3, 0x9f]] {
+                        text[place..place + 4].copy_from_slice(&[first, second, rest[0], rest[1]]);
+                        agrees_on_utf_8(&text, &mut marks);
+                        agrees_on_utf_8(&text[..place + 3], &mut marks);
+                        agrees_on_utf_8(&text[..place + 2], &mut marks);
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_text_is_utf_8_where_the_standard_library_says_so(
+            text in proptest::collection::vec(prop_oneof![3 => Just('a'), 2 => any::<char>()], 0..120),
+            place in 0_usize..480,
+            byte in any::<u8>(),
+            end in 0_usize..480,
+        ) {
+            let mut text = text.into_iter().collect::<String>().into_bytes();
+            let mut marks = Marks::default();
+            agrees_on_utf_8(&text, &mut marks);
+            agrees_on_utf_8(&text[..end.min(text.len())], &mut marks);
+            if let Some(there) = text.get_mut(place) {
+                *there = byte;
+            }
+            agrees_on_utf_8(&text, &mut marks);
         }
     }
 
