@@ -236,7 +236,7 @@ impl File<'_> {
         state: &mut Sums,
         collectors: &mut Vec<Collector>,
     ) -> Result<Box<dyn Blocks>, Fault> {
-        let mut hand = self.hand(collectors.pop().unwrap_or_default());
+        let mut hand = self.hand(collectors.pop().unwrap_or_else(|| Collector::among(self.running.threads)));
         let mut block = Block::default();
         let end = loop {
             match blocks.next(&mut block) {
@@ -273,7 +273,7 @@ impl File<'_> {
         let shared = Mutex::new((blocks, None::<Fault>, 0_u64));
         let (sender, outcomes) = sync_channel::<(u64, Outcome)>(threads * 2);
         let mut hands: Vec<Hand<'_, '_>> =
-            (0..threads).map(|_| self.hand(collectors.pop().unwrap_or_default())).collect();
+            (0..threads).map(|_| self.hand(collectors.pop().unwrap_or_else(|| Collector::among(threads)))).collect();
         std::thread::scope(|scope| {
             for hand in &mut hands {
                 let (sender, shared) = (sender.clone(), &shared);
@@ -538,9 +538,9 @@ impl Hand<'_, '_> {
     /// Counts states and times, and files the record by its key.
     fn note_facts(&mut self, record: &[u8], place: Place, judged: Option<&Judged>, outcome: &mut Outcome) {
         let judge = self.file.judge;
-        for (watch, mask) in self.desk.facts.masks.iter().enumerate() {
-            for state in State::ALL {
-                outcome.tally.states[watch][state as usize] += u64::from(mask >> state as u8 & 1);
+        for (counts, mask) in outcome.tally.states.iter_mut().zip(&self.desk.facts.masks) {
+            for (count, state) in counts.iter_mut().zip(State::ALL) {
+                *count += u64::from(mask >> state as u8 & 1);
             }
         }
         if judge.timed {

@@ -8,8 +8,8 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use crate::finding::Place;
 use crate::states::State;
 
-/// Bytes that the runs of one thread may hold before they are spilled.
-const HELD: usize = 6 << 20;
+/// Bytes that the runs of all threads together may hold before they are spilled.
+const HELD: usize = 24 << 20;
 
 /// One keyed record, as it passes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,13 +54,17 @@ pub(crate) fn read_word(word: &[u8], followed: usize) -> (Vec<State>, String) {
 }
 
 /// What one thread collects.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Collector {
+    /// Bytes that it may hold.
+    room: usize,
     held: Vec<Held>,
     /// The keys of what is held, one behind the other.
     keys: Vec<u8>,
     spilled: Vec<Run>,
     pub(crate) dictionary: Dictionary,
+    /// The word of the last record and its number: most records have the word of the one before.
+    last: (Vec<u8>, Option<u32>),
 }
 
 /// One record of a run in memory.
@@ -69,15 +73,15 @@ struct Held {
     fingerprint: u64,
     place: Place,
     /// Where its key stands.
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
     word: u32,
 }
 
 impl Held {
     fn with<'k>(&self, keys: &'k [u8]) -> Keyed<'k> {
         let Held { fingerprint, place, start, end, word } = *self;
-        Keyed { fingerprint, key: &keys[start..end], place, word }
+        Keyed { fingerprint, key: &keys[start as usize..end as usize], place, word }
     }
 }
 
@@ -88,20 +92,48 @@ struct Run {
 }
 
 impl Collector {
+    /// One of so many.
+    pub(crate) fn among(threads: usize) -> Collector {
+        Collector {
+            room: HELD / threads.max(1),
+            held: Vec::new(),
+            keys: Vec::new(),
+            spilled: Vec::new(),
+            dictionary: Dictionary::default(),
+            last: (Vec::new(), None),
+        }
+    }
+
     pub(crate) fn push(&mut self, key: &[u8], word: &[u8], place: Place) -> io::Result<()> {
-        let word = self.dictionary.number(word);
+        let number = match self.last {
+            (ref last, Some(number)) if *last == *word => number,
+            _ => {
+                let number = self.dictionary.number(word);
+                self.last.0.clear();
+                self.last.0.extend_from_slice(word);
+                self.last.1 = Some(number);
+                number
+            }
+        };
         let start = self.keys.len();
         self.keys.extend_from_slice(key);
-        self.held.push(Held { fingerprint: fingerprint(key), place, start, end: self.keys.len(), word });
-        if self.held.len() * size_of::<Held>() + self.keys.len() >= HELD { self.spill() } else { Ok(()) }
+        let Ok(end) = u32::try_from(self.keys.len()) else {
+            self.keys.truncate(start);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a key of four gigabytes"));
+        };
+        let start = start as u32;
+        self.held.push(Held { fingerprint: fingerprint(key), place, start, end, word: number });
+        if self.held.len() * size_of::<Held>() + self.keys.len() >= self.room { self.spill() } else { Ok(()) }
     }
 
     fn sort(&mut self) {
-        let keys = &self.keys;
+        self.held.sort_unstable_by_key(|held| held.fingerprint);
         // Equal fingerprints are rare, but for equal keys: only then are the keys looked at.
-        self.held.sort_unstable_by(|one, other| {
-            one.fingerprint.cmp(&other.fingerprint).then_with(|| one.with(keys).cmp(&other.with(keys)))
-        });
+        for alike in self.held.chunk_by_mut(|one, other| one.fingerprint == other.fingerprint) {
+            if alike.len() > 1 {
+                alike.sort_unstable_by(|one, other| one.with(&self.keys).cmp(&other.with(&self.keys)));
+            }
+        }
     }
 
     fn spill(&mut self) -> io::Result<()> {
@@ -313,7 +345,7 @@ mod tests {
     #[test]
     fn spilled_runs_come_back_sorted_and_whole() {
         let place = |line| Place { file: 0, stretch: 3, line, offset: line * 7 };
-        let mut collectors = vec![Collector::default(), Collector::default()];
+        let mut collectors = vec![Collector::among(8), Collector::among(8)];
         for number in 0..5000_u64 {
             let collector = &mut collectors[(number % 2) as usize];
             collector.push(format!("key {number}").as_bytes(), &[(number % 4) as u8, b'x'], place(number)).unwrap();

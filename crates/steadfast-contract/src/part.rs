@@ -80,7 +80,7 @@ pub fn merge(
     options: &str,
     keep: usize,
 ) -> Result<Ran, String> {
-    let mut collector = Collector::default();
+    let mut collector = Collector::among(1);
     let mut tally = Tally { states: vec![[0; 4]; judge.trie.watched.len()], ..Tally::default() };
     let mut seen: Vec<Option<String>> = Vec::new();
     let mut first: Option<(String, Head)> = None;

@@ -137,7 +137,7 @@ pub(crate) fn compare(
         changes: BTreeMap::new(),
         gone: Tracked::default(),
         new: Tracked::default(),
-        totals: BTreeMap::new(),
+        records: vec![0; words.len()],
         before: 0,
         now: 0,
     };
@@ -146,7 +146,7 @@ pub(crate) fn compare(
     gathered.merged(|mut entry| {
         entry.place = resolved(entry.place, bases);
         work.now += 1;
-        *work.totals.entry(work.words[entry.word as usize].1.clone()).or_default() += 1;
+        work.records[entry.word as usize] += 1;
         while let Some((fingerprint, word, key)) = &old
             && *fingerprint < entry.fingerprint
         {
@@ -192,7 +192,8 @@ struct Work<'a> {
     changes: BTreeMap<(usize, State, State), Change>,
     gone: Tracked,
     new: Tracked,
-    totals: BTreeMap<String, u64>,
+    /// Of this release, by word.
+    records: Vec<u64>,
     before: u64,
     now: u64,
 }
@@ -240,7 +241,11 @@ impl Work<'_> {
     }
 
     fn told(self) -> Regression {
-        let Work { rules, here, counts, mut changes, gone, new, totals, before, now, .. } = self;
+        let Work { rules, here, words, counts, mut changes, gone, new, records, before, now, .. } = self;
+        let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
+        for ((_, who), records) in words.iter().zip(records) {
+            *totals.entry(who).or_default() += records;
+        }
         let mut regression = Regression { before, now, ..Regression::default() };
         for (path, place) in here.iter().enumerate() {
             if place.is_none() {
@@ -271,7 +276,7 @@ impl Work<'_> {
                 change.by = change
                     .made_by
                     .iter()
-                    .map(|(who, count)| (who.clone(), *count, totals.get(who).copied().unwrap_or_default()))
+                    .map(|(who, count)| (who.clone(), *count, totals.get(who.as_str()).copied().unwrap_or_default()))
                     .collect();
                 change.by.sort_by_key(|(who, count, _)| (std::cmp::Reverse(*count), who.clone()));
                 if change.broken {

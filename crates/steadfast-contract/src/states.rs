@@ -155,9 +155,17 @@ pub(crate) struct Trie {
     nodes: Vec<TrieNode>,
     pub(crate) watched: Vec<Path>,
     keys: usize,
-    /// By the place of a plan's prop among all of them: whether a step anywhere in this tree has its name. Beyond the
-    /// end: it may have.
-    named: Vec<bool>,
+    /// By the place of a plan's prop among all of them: the steps of this tree that have its name.
+    steps: Vec<Box<[Named]>>,
+}
+
+/// A step to a member by its name.
+#[derive(Debug, Clone, Copy)]
+struct Named {
+    from: Cursor,
+    to: Cursor,
+    /// Which of the children it is.
+    bit: u64,
 }
 
 /// A place in the trie; [`Trie::NOWHERE`] when nothing below is looked for.
@@ -179,7 +187,7 @@ impl Trie {
     const ROOT: Cursor = 1;
 
     pub(crate) fn nothing() -> Trie {
-        Trie { nodes: vec![TrieNode::default(), TrieNode::default()], watched: Vec::new(), keys: 0, named: Vec::new() }
+        Trie { nodes: vec![TrieNode::default(), TrieNode::default()], watched: Vec::new(), keys: 0, steps: Vec::new() }
     }
 
     pub(crate) fn watch(&mut self, path: &Path) {
@@ -238,38 +246,40 @@ impl Trie {
         if self.nodes.len() > 2 { Trie::ROOT } else { Trie::NOWHERE }
     }
 
-    /// Looks once for the names of a plan's props, so that most members need not be looked for in the walk.
+    /// Looks once for the names of a plan's props, so that the walk need not look for them.
     pub(crate) fn know<'n>(&mut self, names: impl Iterator<Item = (usize, &'n [u8])>) {
-        let steps: Vec<&[u8]> = self.nodes.iter().flat_map(|node| &node.children).map(|(name, _)| &**name).collect();
-        let mut named = Vec::new();
-        for (place, name) in names {
-            if named.len() <= place {
-                named.resize(place + 1, true);
+        for (prop, name) in names {
+            let steps = (0..).zip(&self.nodes).filter_map(|(from, node)| {
+                let place = node.children.iter().position(|(known, _)| **known == *name)?;
+                Some(Named { from, to: node.children[place].1, bit: 1 << (place & 63) })
+            });
+            let steps = steps.collect();
+            if self.steps.len() <= prop {
+                self.steps.resize_with(prop + 1, Box::default);
             }
-            named[place] = steps.contains(&name);
+            self.steps[prop] = steps;
         }
-        self.named = named;
     }
 
-    /// Whether a step anywhere may have the name of this prop.
+    /// The place below a member, and which of the named children it is.
     #[inline]
-    pub(crate) fn names(&self, prop: usize) -> bool {
-        self.named.get(prop).copied().unwrap_or(true)
-    }
-
-    /// The place below a member, and which of the named children it is. `named`: it may be one of them.
-    #[inline]
-    pub(crate) fn member(&self, cursor: Cursor, named: bool, key: &[u8]) -> (Cursor, u64) {
+    pub(crate) fn member(&self, cursor: Cursor, key: &[u8]) -> (Cursor, u64) {
         let node = &self.nodes[cursor as usize];
-        if !named {
-            return (node.free, 0);
-        }
         for (place, (name, child)) in node.children.iter().enumerate() {
             if **name == *key {
                 return (*child, 1 << (place & 63));
             }
         }
         (node.free, 0)
+    }
+
+    /// The same, of a prop that the tree knows.
+    #[inline]
+    pub(crate) fn prop(&self, cursor: Cursor, prop: usize) -> (Cursor, u64) {
+        match self.steps.get(prop).into_iter().flatten().find(|step| step.from == cursor) {
+            Some(step) => (step.to, step.bit),
+            None => (self.nodes[cursor as usize].free, 0),
+        }
     }
 
     #[inline]
@@ -325,7 +335,7 @@ impl Trie {
             Value::Object(members) => {
                 let mut seen = 0;
                 for (key, member) in members {
-                    let (child, bit) = self.member(cursor, true, key.as_bytes());
+                    let (child, bit) = self.member(cursor, key.as_bytes());
                     seen |= bit;
                     if child != Trie::NOWHERE {
                         self.visit(child, member, masks);

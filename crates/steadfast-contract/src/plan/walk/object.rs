@@ -74,8 +74,10 @@ impl<'a, F: Flaw> Walk<'a, F> {
                 None => self.remember(&mut unknown, key_start, member.key_end)?,
             }
             let (below, bit) = if watched {
-                let named = member.known.is_none_or(|prop| self.trie.names(rule.learnt as usize + prop));
-                self.trie.member(cursor, named, &self.text[key_start..member.key_end])
+                match member.known {
+                    Some(prop) => self.trie.prop(cursor, rule.learnt as usize + prop),
+                    None => self.trie.member(cursor, &self.text[key_start..member.key_end]),
+                }
             } else {
                 (Trie::NOWHERE, 0)
             };
