@@ -13,8 +13,10 @@ pub(crate) mod number;
 pub(crate) mod resolve;
 mod text;
 pub(crate) mod walk;
+mod words;
 
 use crate::plan::matcher::Matcher;
+use crate::plan::words::Words;
 use crate::scan::{Engine, Needle};
 
 /// Which node of a plan.
@@ -133,23 +135,14 @@ pub(crate) struct StringRule {
     pub(crate) min: usize,
     pub(crate) max: usize,
     pub(crate) patterns: Vec<Matcher>,
-    /// Each with its closing quote.
-    pub(crate) one_of: Option<Vec<Needle>>,
+    pub(crate) one_of: Option<Words>,
     /// Nothing but `one_of`.
     pub(crate) only_one_of: bool,
-    pub(crate) one_of_text: Vec<Box<[u8]>>,
 }
 
 impl Default for StringRule {
     fn default() -> StringRule {
-        StringRule {
-            min: 0,
-            max: usize::MAX,
-            patterns: Vec::new(),
-            one_of: None,
-            only_one_of: false,
-            one_of_text: Vec::new(),
-        }
+        StringRule { min: 0, max: usize::MAX, patterns: Vec::new(), one_of: None, only_one_of: false }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::draft::Draft;
 use crate::plan::disjoint::disjoint;
 use crate::plan::matcher::Matcher;
 use crate::plan::resolve::Document;
+use crate::plan::words::Words;
 use crate::plan::{
     ANYTHING, Also, ArrayRule, Bound, Constants, Contains, Lengths, NOTHING, Node, NodeId, ObjectRule, Plan, Prop,
     Side, kind, number,
@@ -227,11 +228,9 @@ impl<'a> Compiler<'a> {
                 let texts: Vec<&[u8]> = values.iter().filter_map(Value::as_str).map(str::as_bytes).collect();
                 node.kinds &= kind::STRING;
                 let rule = node.string.get_or_insert_default();
-                let allowed =
-                    |text: &&[u8]| rule.one_of.is_none() || rule.one_of_text.iter().any(|known| **known == **text);
-                let texts: Vec<Box<[u8]>> = texts.into_iter().filter(allowed).map(Into::into).collect();
-                rule.one_of = Some(texts.iter().map(|text| needle(text, b"", b"\"")).collect());
-                rule.one_of_text = texts;
+                let allowed = |text: &&[u8]| rule.one_of.as_ref().is_none_or(|known| known.have(text));
+                let texts = texts.into_iter().filter(allowed).map(Into::into).collect();
+                rule.one_of = Some(Words::new(texts, |text| needle(text, b"", b"\"")));
                 continue;
             }
             let mut constants = Constants::default();

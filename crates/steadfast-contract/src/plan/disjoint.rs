@@ -37,9 +37,10 @@ pub(crate) fn disjoint(nodes: &[Node], one: NodeId, other: NodeId, depth: u8) ->
         .filter(|kind| shared & kind != 0)
         .all(|kind| match kind {
             kind::STRING => match (&left.string, &right.string) {
-                (Some(left), Some(right)) if left.one_of.is_some() && right.one_of.is_some() => {
-                    left.one_of_text.iter().all(|text| !right.one_of_text.contains(text))
-                }
+                (Some(left), Some(right)) => match (&left.one_of, &right.one_of) {
+                    (Some(left), Some(right)) => left.texts().iter().all(|text| !right.have(text)),
+                    _ => false,
+                },
                 _ => false,
             },
             kind::OBJECT => match (&left.object, &right.object) {

@@ -228,6 +228,8 @@ impl<'a, F: Flaw> Walk<'a, F> {
         }
     }
 
+    // Its frame is large: what is inlined into the plain way would carry it.
+    #[inline(never)]
     fn composed(&mut self, node: &'a Node, from: At, cursor: Cursor) -> Step {
         let first = kind::of(self.byte(from));
         if first & node.kinds == 0 {
@@ -482,7 +484,8 @@ impl<'a, F: Flaw> Walk<'a, F> {
     #[inline]
     fn string(&mut self, rule: &'a StringRule, from: At) -> Step {
         if rule.only_one_of
-            && let Some(end) = rule.one_of.iter().flatten().find_map(|needle| needle.behind(self.text, from.over(1, 1)))
+            && let Some(words) = &rule.one_of
+            && let Some(end) = words.behind(self.text, from.over(1, 1), self.marked.stop(from, 1))
         {
             return Ok(end);
         }
@@ -517,12 +520,11 @@ impl<'a, F: Flaw> Walk<'a, F> {
                 return false;
             }
         }
-        let is = |known: &[u8]| {
-            *known == text[start..end]
-                || self.flaw.makes(Bug::EnumTakesABeginning) && text[start..end].starts_with(known)
-        };
-        if rule.one_of.is_some() && !rule.one_of_text.iter().any(|known| is(known)) {
-            return false;
+        if let Some(words) = &rule.one_of {
+            let begins = || words.texts().iter().any(|known| text[start..end].starts_with(known));
+            if !(words.have(&text[start..end]) || self.flaw.makes(Bug::EnumTakesABeginning) && begins()) {
+                return false;
+            }
         }
         let end = if self.flaw.makes(Bug::PatternSeesOneWindowOnly) { end.min(start + WINDOW) } else { end };
         rule.patterns.is_empty()

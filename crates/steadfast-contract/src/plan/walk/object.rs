@@ -2,8 +2,9 @@
 
 use super::{DEPTH, DontKnow, Flaw, Reject, Step, Stop, Style, Walk};
 use crate::plan::bug::Bug;
+use crate::plan::text::hash_of_ends;
 use crate::plan::{ANYTHING, NOTHING, ObjectRule};
-use crate::scan::{At, eight};
+use crate::scan::At;
 use crate::states::{Cursor, Trie};
 
 /// Unknown keys of one object that are compared with each other as they come; beyond that they are sorted at its end.
@@ -187,7 +188,7 @@ impl<'a, F: Flaw> Walk<'a, F> {
     #[inline]
     fn remember(&mut self, unknown: &mut Unknown, start: usize, end: usize) -> Result<(), Stop> {
         let text = self.text;
-        let hash = quick_hash(text, start, end);
+        let hash = hash_of_ends(text, start, end);
         let bit = 1 << (hash >> 58);
         if unknown.filter & bit != 0 {
             let keys = &self.scratch.keys[unknown.from..];
@@ -242,18 +243,6 @@ struct Unknown {
     from: usize,
     /// A bit for each of them, by hash: most keys are seen to be new by this alone.
     filter: u64,
-}
-
-/// Length, first and last eight bytes: equal keys have equal ones.
-#[inline(always)]
-fn quick_hash(text: &[u8], start: usize, end: usize) -> u64 {
-    let length = end - start;
-    let (head, tail) = if length >= 8 {
-        (eight(text, start), eight(text, end - 8))
-    } else {
-        (eight(text, start) & ((1 << (8 * length)) - 1), 0)
-    };
-    (head ^ tail.rotate_left(29) ^ length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[inline]
