@@ -21,8 +21,9 @@ const DEPTH: u32 = 100;
 /// Branches of applicators tried for one record before the walk gives up.
 const BRANCHES: u32 = 20_000;
 
-/// Why a walk stopped.
+/// Why a walk stopped. As wide as a place, so that a step comes back in two registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
 enum Stop {
     Reject,
     DontKnow,
