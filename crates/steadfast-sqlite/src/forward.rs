@@ -11,6 +11,7 @@ use crate::leaf::{Bounds, Stop};
 use crate::manifest::Leaves;
 use crate::pagemap::{PageMap, Use};
 use crate::progress::{Bell, Halt};
+use crate::source::Asked;
 use crate::worker::{Common, Share, Worker};
 
 /// Bytes a worker reads at once.
@@ -89,32 +90,53 @@ impl Forward<'_> {
         let size = self.common.source.geometry.page_size as usize;
         let mut worker = Worker::new(self.common.plan, self.max_findings);
         let mut buffer = vec![0; self.step() as usize * size];
+        let mut other = vec![0; buffer.len()];
+        // Chunks that have to come from the disk are asked for one ahead: the disk works while the processor does. What
+        // is in the page cache is better taken when its turn comes, while it is warm.
+        let mut ahead: Option<Taken> = None;
         loop {
             let halt = self.bell.rings().or_else(|| (!(self.wal_is_within_bound)()).then_some(Halt::WalGrew));
             if let Some(halt) = halt {
                 state.halt(halt);
             }
-            if state.is_halted() {
-                break;
+            let is_halted = state.is_halted();
+            // What was taken is judged in any case: the pass goes on behind it when it is resumed.
+            let taken = match ahead.take() {
+                Some(taken) => Some(taken),
+                None if is_halted => None,
+                None => self.take(state, &mut buffer),
+            };
+            let Some(taken) = taken else { break };
+            let chunk = &mut buffer[..taken.pages as usize * size];
+            let mut outcome = self.common.source.receive(&taken.asked, chunk);
+            if outcome.is_ok() {
+                if !is_halted && !taken.asked.is_there() {
+                    ahead = self.take(state, &mut other);
+                    ahead.iter().for_each(|next| self.common.source.fetch(&next.asked));
+                }
+                outcome = self.chunk(&mut worker, taken.first, chunk);
             }
-            let first = state.next.fetch_add(self.step(), Ordering::Relaxed);
-            if first > self.map.pages() {
-                break;
-            }
-            let count = self.step().min(self.map.pages() - first + 1);
-            let chunk = &mut buffer[..count as usize * size];
-            let outcome = self.common.source.run(first, chunk).and_then(|()| self.chunk(&mut worker, first, chunk));
             if let Err(stop) = outcome {
                 // The others need not go on for a result that nobody will see.
                 state.halt(Halt::Cancelled);
                 return Err(stop);
             }
-            let done = state.done.fetch_add(u64::from(count), Ordering::Relaxed) + u64::from(count);
+            std::mem::swap(&mut buffer, &mut other);
+            let done = state.done.fetch_add(u64::from(taken.pages), Ordering::Relaxed) + u64::from(taken.pages);
             tick(done as u32);
             self.keep_to_rate(state);
         }
         worker.settle(&self.common);
         Ok(worker.share)
+    }
+
+    /// Takes the next pages that nobody has taken, and asks for them; `None` behind the last one.
+    fn take(&self, state: &Shared<'_>, buffer: &mut [u8]) -> Option<Taken> {
+        let first = state.next.fetch_add(self.step(), Ordering::Relaxed);
+        let behind = self.map.pages() + 1;
+        let pages = self.step().min(behind.checked_sub(first).filter(|left| *left > 0)?);
+        let bytes = pages as usize * self.common.source.geometry.page_size as usize;
+        Some(Taken { first, pages, asked: self.common.source.ask(first, &mut buffer[..bytes]) })
     }
 
     fn chunk(&self, worker: &mut Worker, first: u32, chunk: &[u8]) -> Result<(), Stop> {
@@ -176,6 +198,13 @@ impl Forward<'_> {
             std::thread::park_timeout(left.min(Duration::from_millis(50)));
         }
     }
+}
+
+/// Pages that a worker has taken for itself.
+struct Taken {
+    first: u32,
+    pages: u32,
+    asked: Asked,
 }
 
 struct Shared<'a> {

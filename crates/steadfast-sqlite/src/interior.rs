@@ -14,6 +14,9 @@ use crate::worker::{Common, Worker};
 /// SQLite's own bound on the depth of a tree.
 const DEEPEST: usize = 20;
 
+/// Pages that the disk is asked for at once: they lie scattered, and one after the other each would cost a whole turn.
+const AHEAD: usize = 64;
+
 /// A page of the next level.
 #[derive(Debug, Clone, Copy)]
 struct Pending {
@@ -40,14 +43,18 @@ pub(crate) fn pass(
     while !level.is_empty() {
         level.sort_unstable_by_key(|pending| pending.page);
         let mut next = Vec::new();
-        for pending in &level {
-            if depth == depths[pending.tree as usize] {
-                settle_leaf(map, pending);
-                continue;
+        for some in level.chunks(AHEAD) {
+            let is_leaf = |pending: &Pending| depth == depths[pending.tree as usize];
+            some.iter().filter(|pending| !is_leaf(pending)).for_each(|pending| common.source.fetch_page(pending.page));
+            for pending in some {
+                if is_leaf(pending) {
+                    settle_leaf(map, pending);
+                    continue;
+                }
+                common.source.page(pending.page, &mut data)?;
+                let leaves_follow = depth + 1 == depths[pending.tree as usize];
+                visit(common, map, interiors, worker, folder, &data, *pending, leaves_follow, &mut next)?;
             }
-            common.source.page(pending.page, &mut data)?;
-            let leaves_follow = depth + 1 == depths[pending.tree as usize];
-            visit(common, map, interiors, worker, folder, &data, *pending, leaves_follow, &mut next)?;
         }
         level = next;
         depth += 1;

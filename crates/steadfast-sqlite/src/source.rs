@@ -89,12 +89,55 @@ impl Source {
 
     /// Reads `out.len() / page_size` pages from `first`, and leaves the page cache as it was.
     pub(crate) fn run(&self, first: u32, out: &mut [u8]) -> Result<(), ReadFault> {
-        let size = self.geometry.page_size as usize;
-        let offset = u64::from(first - 1) * size as u64;
-        self.stream(offset, out)?;
+        let asked = self.ask(first, out);
+        self.receive(&asked, out)
+    }
+
+    /// Takes what the page cache has of `out.len() / page_size` pages from `first`, without waiting.
+    pub(crate) fn ask(&self, first: u32, out: &mut [u8]) -> Asked {
+        let offset = self.offset(first);
+        let mut cached = 0;
+        if self.may_ask_cache.load(Ordering::Relaxed) && offset < self.file_length {
+            match rustix::io::preadv2(&self.file, &mut [IoSliceMut::new(out)], offset, ReadWriteFlags::NOWAIT) {
+                Ok(read) => cached = read,
+                Err(rustix::io::Errno::AGAIN) => {}
+                Err(_) => self.may_ask_cache.store(false, Ordering::Relaxed),
+            }
+        }
+        self.meter.cached.fetch_add(cached as u64, Ordering::Relaxed);
+        self.meter.read.fetch_add(cached as u64, Ordering::Relaxed);
+        Asked { first, cached, wanted: out.len() }
+    }
+
+    /// Lets the kernel fetch what it has not got yet, while something else is done.
+    pub(crate) fn fetch(&self, asked: &Asked) {
+        self.fetch_bytes(self.offset(asked.first) + asked.cached as u64, asked.wanted - asked.cached);
+    }
+
+    /// As `fetch`, for one page outside of the sequential pass.
+    pub(crate) fn fetch_page(&self, number: u32) {
+        if number > 0 && !self.overlay.contains_key(&number) {
+            self.fetch_bytes(self.offset(number), self.geometry.page_size as usize);
+        }
+    }
+
+    /// Reads the rest of what was asked for, and drops from the page cache what was not in it before.
+    pub(crate) fn receive(&self, asked: &Asked, out: &mut [u8]) -> Result<(), ReadFault> {
+        if !asked.is_there() {
+            let at = self.offset(asked.first) + asked.cached as u64;
+            self.fill(at, &mut out[asked.cached..])?;
+            if self.may_ask_cache.load(Ordering::Relaxed) {
+                let from = at.next_multiple_of(4096);
+                let length = (at + (asked.wanted - asked.cached) as u64).saturating_sub(from);
+                if let Some(length) = NonZeroU64::new(length) {
+                    let _ = rustix::fs::fadvise(&self.file, from, Some(length), Advice::DontNeed);
+                }
+            }
+        }
         if !self.overlay.is_empty() {
-            for (index, page) in out.chunks_exact_mut(size).enumerate() {
-                self.lay_over(first + index as u32, page)?;
+            let size = self.geometry.page_size as usize;
+            for (number, page) in (asked.first..).zip(out.chunks_exact_mut(size)) {
+                self.lay_over(number, page)?;
             }
         }
         Ok(())
@@ -127,8 +170,7 @@ impl Source {
         if self.lay_over(number, out)? {
             return Ok(());
         }
-        let offset = u64::from(number - 1) * u64::from(self.geometry.page_size);
-        self.fill(offset, out)
+        self.fill(self.offset(number), out)
     }
 
     fn lay_over(&self, number: u32, out: &mut [u8]) -> Result<bool, ReadFault> {
@@ -154,36 +196,29 @@ impl Source {
         Ok(())
     }
 
-    /// As `fill`, and drops from the page cache what was not in it before: first asks for what is there without waiting.
-    fn stream(&self, offset: u64, out: &mut [u8]) -> Result<(), ReadFault> {
-        const STEP: usize = 256 * 1024;
-        let mut done = 0;
-        while done < out.len() {
-            let span = STEP.min(out.len() - done);
-            let at = offset + done as u64;
-            let mut cached = 0;
-            if self.may_ask_cache.load(Ordering::Relaxed) && at < self.file_length {
-                let mut slices = [IoSliceMut::new(&mut out[done..done + span])];
-                match rustix::io::preadv2(&self.file, &mut slices, at, ReadWriteFlags::NOWAIT) {
-                    Ok(read) => cached = read,
-                    Err(rustix::io::Errno::AGAIN) => {}
-                    Err(_) => self.may_ask_cache.store(false, Ordering::Relaxed),
-                }
-            }
-            self.meter.cached.fetch_add(cached as u64, Ordering::Relaxed);
-            self.meter.read.fetch_add(cached as u64, Ordering::Relaxed);
-            if cached < span {
-                self.fill(at + cached as u64, &mut out[done + cached..done + span])?;
-                if self.may_ask_cache.load(Ordering::Relaxed) {
-                    let from = (at + cached as u64).next_multiple_of(4096);
-                    let length = (at + span as u64).saturating_sub(from);
-                    if let Some(length) = NonZeroU64::new(length) {
-                        let _ = rustix::fs::fadvise(&self.file, from, Some(length), Advice::DontNeed);
-                    }
-                }
-            }
-            done += span;
+    fn fetch_bytes(&self, offset: u64, length: usize) {
+        if let Some(length) = NonZeroU64::new(length as u64) {
+            let _ = rustix::fs::fadvise(&self.file, offset, Some(length), Advice::WillNeed);
         }
-        Ok(())
+    }
+
+    fn offset(&self, page: u32) -> u64 {
+        u64::from(page - 1) * u64::from(self.geometry.page_size)
+    }
+}
+
+/// Pages that were asked for.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    first: u32,
+    /// Bytes that the page cache had.
+    cached: usize,
+    wanted: usize,
+}
+
+impl Asked {
+    /// Whether the page cache had all of it.
+    pub(crate) fn is_there(&self) -> bool {
+        self.cached >= self.wanted
     }
 }

@@ -198,6 +198,34 @@ fn a_half_done_run_goes_on_where_it_stopped_and_only_for_the_same_moment() {
     assert_eq!(Prover::new(&path).options(again()).run(&mut |_| ()).unwrap_err().kind, ProveErrorKind::State);
 }
 
+/// Chunks that come from the disk are asked for one ahead: one that was asked for when the run stopped is judged, too.
+#[test]
+fn a_run_that_stops_while_the_disk_works_ahead_loses_no_page() {
+    let folder = Folder(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+    let path = folder.database(&ROWS.replace("3000", "60000"));
+    let state = folder.0.path().join("state");
+    for threads in [1, 2] {
+        let file = std::fs::File::open(&path).unwrap();
+        file.sync_all().unwrap();
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        let slow = Options { resume: Some(state.clone()), threads, max_rate: Some(8 << 20), ..Options::default() };
+        let cancel = slow.cancel.clone();
+        let mut stop = |event: Event| {
+            if event.stage == Stage::Forward && event.pages_done > 0 {
+                cancel.cancel();
+            }
+        };
+        let stopped = Prover::new(&path).options(slow).run(&mut stop).unwrap();
+        let done = stopped.stopped.clone().unwrap();
+        assert!(done.resumable && done.pages_done > 0 && done.pages_done < stopped.pages, "{done:?}");
+        let on = Options { resume: Some(state.clone()), threads, ..Options::default() };
+        let proof = Prover::new(&path).options(on).run(&mut |_| ()).unwrap();
+        assert_eq!((proof.verdict, &proof.findings), (Verdict::Pass, &vec![]));
+        let both = stopped.bytes_read + proof.bytes_read;
+        assert!(both < u64::from(proof.pages) * 4096 * 11 / 10, "what was judged is not read again: {both}");
+    }
+}
+
 #[test]
 fn interior_pages_beyond_the_budget_go_to_a_scratch_file_and_nothing_changes() {
     let folder = Folder::new();
