@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::random::Random;
-use crate::schema::{LONG_PATTERNS, NAMES, scalar};
+use crate::schema::{LONG_PATTERNS, NAMES, scalar, word};
 
 /// A value that the schema is likely to accept.
 pub fn likely(random: &mut Random, root: &Value, schema: &Value, depth: usize) -> Value {
@@ -14,7 +14,7 @@ pub fn likely(random: &mut Random, root: &Value, schema: &Value, depth: usize) -
         return likely(random, root, target, depth);
     }
     if let Some(values) = members.get("enum").and_then(Value::as_array).filter(|values| !values.is_empty()) {
-        return random.pick(values).clone();
+        return if random.one_in(8) { word(random) } else { random.pick(values).clone() };
     }
     if let Some(value) = members.get("const") {
         return value.clone();

@@ -79,7 +79,11 @@ fn keyword(random: &mut Random, depth: usize, seven: bool, members: &mut Map<Str
         9 => put("exclusiveMaximum", number(random)),
         10 => put("multipleOf", random.pick(&[json!(1), json!(2), json!(0.5), json!(0.01), json!(7)]).clone()),
         11 => {
-            let values: Vec<Value> = (0..1 + random.below(4)).map(|_| scalar(random)).collect();
+            let values: Vec<Value> = if random.one_in(3) {
+                (0..1 + random.below(40)).map(|_| word(random)).collect()
+            } else {
+                (0..1 + random.below(4)).map(|_| scalar(random)).collect()
+            };
             put("enum", values.into());
         }
         12 => put("const", scalar(random)),
@@ -169,6 +173,11 @@ pub fn number(random: &mut Random) -> Value {
             json!(100),
         ])
         .clone()
+}
+
+/// Texts that are alike at both ends: an `enum` may have many of them.
+pub fn word(random: &mut Random) -> Value {
+    format!("the word that is number {} of all", random.below(60)).into()
 }
 
 /// Values without members.

@@ -47,13 +47,15 @@ pub enum Bug {
     PatternSeesOneWindowOnly,
     /// `enum` is satisfied by a text that begins with one of the values.
     EnumTakesABeginning,
+    /// A word of an `enum` is not compared with what its ends hash to.
+    EnumWordNotCompared,
     /// What only the official judge can tell of a value (`format`, look-around patterns) is taken to hold.
     OfficialJudgeNotAsked,
 }
 
 impl Bug {
     /// Every one.
-    pub const ALL: [Bug; 21] = [
+    pub const ALL: [Bug; 22] = [
         Bug::RequiredForgotten,
         Bug::MaxLengthOffByOne,
         Bug::LengthInBytes,
@@ -74,6 +76,7 @@ impl Bug {
         Bug::HugeExponentAccepted,
         Bug::PatternSeesOneWindowOnly,
         Bug::EnumTakesABeginning,
+        Bug::EnumWordNotCompared,
         Bug::OfficialJudgeNotAsked,
     ];
 }

@@ -486,9 +486,14 @@ impl<'a, F: Flaw> Walk<'a, F> {
     fn string(&mut self, rule: &'a StringRule, from: At) -> Step {
         if rule.only_one_of
             && let Some(words) = &rule.one_of
-            && let Some(end) = words.behind(self.text, from.over(1, 1), self.marked.stop(from, 1))
         {
-            return Ok(end);
+            let end = self.marked.stop(from, 1);
+            if let Some(behind) = words.behind(self.text, from.over(1, 1), end) {
+                return Ok(behind);
+            }
+            if self.flaw.makes(Bug::EnumWordNotCompared) && words.may_have(self.text, from.place() + 1, end) {
+                return self.string_end(from).map(|string| string.behind);
+            }
         }
         let string = self.string_end(from)?;
         let start = from.place() + 1;

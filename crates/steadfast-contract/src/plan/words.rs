@@ -56,6 +56,11 @@ impl Words {
         self.slot(text, from.place(), end).find_map(|word| self.needles[word].behind(text, from))
     }
 
+    /// Whether one of them may have the hash of what stands there: for the walk that is wrong on purpose.
+    pub(crate) fn may_have(&self, text: &[u8], start: usize, end: usize) -> bool {
+        !self.slot(text, start, end).is_empty()
+    }
+
     #[inline(always)]
     fn slot(&self, text: &[u8], start: usize, end: usize) -> std::ops::Range<usize> {
         let slot = (hash_of_ends(text, start, end) >> self.shift) as usize;
