@@ -122,7 +122,7 @@ pub(crate) fn write(
     target: &FilePath,
     key: Vec<String>,
     paths: Vec<String>,
-    gathered: &mut Gathered,
+    gathered: &Gathered,
     keep_keys: bool,
     made_from: Vec<String>,
     made_at: String,

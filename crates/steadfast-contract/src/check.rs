@@ -76,7 +76,7 @@ impl Ran {
         words: &[(Vec<u8>, String)],
     ) -> std::io::Result<Regression> {
         let bases = std::mem::take(&mut self.bases);
-        let compared = regression::compare(rules, earlier, paths, words, &mut self.gathered, &bases);
+        let compared = regression::compare(rules, earlier, paths, words, &self.gathered, &bases);
         self.bases = bases;
         compared
     }

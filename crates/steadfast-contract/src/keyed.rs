@@ -3,13 +3,17 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
-use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 
 use crate::finding::Place;
 use crate::states::State;
 
-/// Bytes that the runs of all threads together may hold before they are spilled.
-const HELD: usize = 24 << 20;
+/// Bytes that the runs of all threads together may hold before they are spilled, and the least that one may hold.
+const HELD: (usize, usize) = (24 << 20, 1 << 20);
+/// Bytes that the spilled runs are read through when they are merged, and the most and the least for one of them.
+const READ: (usize, usize, usize) = (16 << 20, 128 << 10, 4 << 10);
 
 /// One keyed record, as it passes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,6 +66,8 @@ pub(crate) struct Collector {
     /// The keys of what is held, one behind the other.
     keys: Vec<u8>,
     spilled: Vec<Run>,
+    /// Where the spilled runs are, one behind the other: a file each would be as many as a process may have open.
+    file: Option<File>,
     pub(crate) dictionary: Dictionary,
     /// The word of the last record and its number: most records have the word of the one before.
     last: (Vec<u8>, Option<u32>),
@@ -85,9 +91,11 @@ impl Held {
     }
 }
 
-#[derive(Debug)]
+/// A sorted run in the file.
+#[derive(Debug, Clone, Copy)]
 struct Run {
-    file: std::fs::File,
+    start: u64,
+    end: u64,
     entries: u64,
 }
 
@@ -95,10 +103,11 @@ impl Collector {
     /// One of so many.
     pub(crate) fn among(threads: usize) -> Collector {
         Collector {
-            room: HELD / threads.max(1),
+            room: (HELD.0 / threads.max(1)).max(HELD.1),
             held: Vec::new(),
             keys: Vec::new(),
             spilled: Vec::new(),
+            file: None,
             dictionary: Dictionary::default(),
             last: (Vec::new(), None),
         }
@@ -138,13 +147,19 @@ impl Collector {
 
     fn spill(&mut self) -> io::Result<()> {
         self.sort();
-        let mut out = BufWriter::with_capacity(128 << 10, tempfile::tempfile()?);
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(tempfile::tempfile()?),
+        };
+        let start = self.spilled.last().map_or(0, |run| run.end);
+        let mut end = start;
+        file.seek(SeekFrom::Start(start))?;
+        let mut out = BufWriter::with_capacity(128 << 10, file);
         for entry in &self.held {
-            write_entry(&mut out, entry.with(&self.keys))?;
+            end += write_entry(&mut out, entry.with(&self.keys))?;
         }
-        let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.rewind()?;
-        self.spilled.push(Run { file, entries: self.held.len() as u64 });
+        out.flush()?;
+        self.spilled.push(Run { start, end, entries: self.held.len() as u64 });
         self.held.clear();
         self.keys.clear();
         Ok(())
@@ -176,14 +191,17 @@ impl Gathered {
     }
 
     /// Calls `seen` with every record in the order of fingerprint, key and place.
-    pub(crate) fn merged(&mut self, mut seen: impl FnMut(Keyed<'_>) -> io::Result<()>) -> io::Result<()> {
+    pub(crate) fn merged(&self, mut seen: impl FnMut(Keyed<'_>) -> io::Result<()>) -> io::Result<()> {
         let mut streams: Vec<Stream<'_>> = Vec::new();
-        for (collector, renumbered) in &mut self.parts {
+        let runs: usize = self.parts.iter().map(|(collector, _)| collector.spilled.len()).sum();
+        let (all, most, least) = READ;
+        let each = (all / runs.max(1)).clamp(least, most);
+        for (collector, renumbered) in &self.parts {
             let renumbered = &**renumbered;
             streams.push(Stream { source: Source::Held(&collector.held, &collector.keys), renumbered });
-            for run in &mut collector.spilled {
-                run.file.rewind()?;
-                let from = BufReader::with_capacity(128 << 10, &run.file);
+            for run in &collector.spilled {
+                let file = collector.file.as_ref().ok_or_else(|| io::Error::other("a run without its file"))?;
+                let from = BufReader::with_capacity(each, Stretch { file, at: run.start, end: run.end });
                 let spilled = Spilled { from, left: run.entries, entry: None, key: Vec::new() };
                 streams.push(Stream { source: Source::Spilled(spilled), renumbered });
             }
@@ -246,11 +264,27 @@ enum Source<'a> {
 }
 
 struct Spilled<'a> {
-    from: BufReader<&'a std::fs::File>,
+    from: BufReader<Stretch<'a>>,
     left: u64,
     /// The entry that is next, without its key.
     entry: Option<Keyed<'static>>,
     key: Vec<u8>,
+}
+
+/// A part of a file, read from its start to its end.
+struct Stretch<'a> {
+    file: &'a File,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Stretch<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let most = out.len().min((self.end - self.at) as usize);
+        let read = self.file.read_at(&mut out[..most], self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
 }
 
 impl Stream<'_> {
@@ -296,7 +330,8 @@ pub(crate) fn fingerprint(key: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(key)
 }
 
-pub(crate) fn write_entry(out: &mut impl Write, entry: Keyed<'_>) -> io::Result<()> {
+/// The answer: bytes written.
+pub(crate) fn write_entry(out: &mut impl Write, entry: Keyed<'_>) -> io::Result<u64> {
     let mut head = [0; HEAD];
     let mut rest = &mut head[..];
     rest.write_all(&entry.fingerprint.to_le_bytes())?;
@@ -307,7 +342,8 @@ pub(crate) fn write_entry(out: &mut impl Write, entry: Keyed<'_>) -> io::Result<
     rest.write_all(&entry.place.offset.to_le_bytes())?;
     rest.write_all(&(entry.key.len() as u32).to_le_bytes())?;
     out.write_all(&head)?;
-    out.write_all(entry.key)
+    out.write_all(entry.key)?;
+    Ok((HEAD + entry.key.len()) as u64)
 }
 
 /// Bytes of an entry before its key.
@@ -343,6 +379,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn runs_by_the_hundred_lie_in_one_file_and_come_back_sorted() {
+        let mut collector = Collector { room: 2000, ..Collector::among(1) };
+        for line in 0..20_000_u64 {
+            let place = Place { file: 0, stretch: 0, line, offset: line * 9 };
+            collector.push(format!("key {line}").as_bytes(), b"x", place).unwrap();
+        }
+        assert!(collector.spilled.len() > 500, "{}", collector.spilled.len());
+        let gathered = Gathered::new(vec![collector]);
+        for _ in 0..2 {
+            let mut seen: Vec<(u64, u64)> = Vec::new();
+            gathered
+                .merged(|entry| {
+                    assert_eq!(entry.key, format!("key {}", entry.place.line).as_bytes());
+                    seen.push((entry.fingerprint, entry.place.line));
+                    Ok(())
+                })
+                .unwrap();
+            assert!(seen.windows(2).all(|pair| pair[0] < pair[1]));
+            let lines: std::collections::BTreeSet<u64> = seen.iter().map(|(_, line)| *line).collect();
+            assert_eq!(lines.len(), 20_000);
+        }
+    }
+
+    #[test]
     fn spilled_runs_come_back_sorted_and_whole() {
         let place = |line| Place { file: 0, stretch: 3, line, offset: line * 7 };
         let mut collectors = vec![Collector::among(8), Collector::among(8)];
@@ -357,7 +417,7 @@ mod tests {
         for (which, line) in [(0, 9000), (1, 9001), (1, 9002)] {
             collectors[which].push(b"key 4000", &[1, b'x'], place(line)).unwrap();
         }
-        let mut gathered = Gathered::new(collectors);
+        let gathered = Gathered::new(collectors);
         let mut seen: Vec<(u64, Vec<u8>, Place, u32)> = Vec::new();
         gathered
             .merged(|entry| {

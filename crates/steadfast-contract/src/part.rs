@@ -67,7 +67,7 @@ pub fn write(contract: &Contract, mut ran: Ran, agreement: &Agreement, out: &mut
     out.write_all(&head)?;
     ran.keyed(|mut entry| {
         entry.place.stretch = part - 1;
-        write_entry(out, entry)
+        write_entry(out, entry).map(drop)
     })?;
     out.write_all(b"SFEND")?;
     out.flush()

@@ -121,7 +121,7 @@ pub(crate) fn compare(
     earlier: &mut dyn Earlier,
     earlier_paths: &[String],
     earlier_words: &[(Vec<u8>, String)],
-    gathered: &mut Gathered,
+    gathered: &Gathered,
     bases: &[Vec<u64>],
 ) -> io::Result<Regression> {
     let here: Vec<Option<usize>> =

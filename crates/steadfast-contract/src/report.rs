@@ -458,7 +458,7 @@ pub(crate) fn write_baseline(
     let paths = followed(judge).iter().map(ToString::to_string).collect();
     let at = asked.at.unwrap_or_else(Timestamp::now).to_string();
     let files = ran.files.clone();
-    baseline::write(target, keys_of(judge.contract), paths, &mut ran.gathered, asked.keep_keys, files, at)
+    baseline::write(target, keys_of(judge.contract), paths, &ran.gathered, asked.keep_keys, files, at)
 }
 
 /// Makes a sidecar, with keys, of an earlier release that is at hand.
