@@ -380,7 +380,8 @@ fn words(report: &Report) -> Vec<String> {
         .map(|group| format!("{}, {} records, first at line {}", group.text, group.records, group.first.line))
         .collect();
     if report.duplicates > 0 {
-        words.push(format!("{} keys stand twice", report.duplicates));
+        let keys = if report.duplicates == 1 { "key stands" } else { "keys stand" };
+        words.push(format!("{} {keys} twice", report.duplicates));
     }
     for change in report.regression.iter().flat_map(|regression| &regression.changes).filter(|change| change.broken) {
         words.push(format!("{}: {} records, {}", change.path, change.records, change.transition));

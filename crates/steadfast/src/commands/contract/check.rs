@@ -168,9 +168,12 @@ pub(super) fn whole(
         asked.previous = Some(sidecar);
         temporary = Some(folder);
     }
-    let (mut ran, took) = judged(&judge, &inputs(files), &running)?;
+    let (mut ran, mut took) = judged(&judge, &inputs(files), &running)?;
     ran.publish().map_err(|why| Refused { why, exit: exit_of_sums(&ran) })?;
-    let (report, written) = report::tell(&judge, ran, &asked).map_err(Refused::usage)?;
+    let shown = Shown::going_on("comparing keys");
+    let told = report::tell(&judge, ran, &asked);
+    took.push_str(&shown.stop().for_keys());
+    let (report, written) = told.map_err(Refused::usage)?;
     drop(temporary);
     Ok(Ended { report, written, took })
 }
@@ -182,7 +185,7 @@ fn exit_of_sums(ran: &Ran) -> Exit {
 
 fn judged(judge: &Judge<'_>, inputs: &[Input], running: &Running) -> Result<(Ran, String), Refused> {
     let progress = Arc::default();
-    let shown = Shown::start(&progress);
+    let shown = Shown::reading(&progress);
     let ran = judge_all(judge, inputs, running, &progress);
     let took = shown.stop();
     match ran {

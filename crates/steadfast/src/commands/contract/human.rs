@@ -57,7 +57,8 @@ pub(super) fn report(report: &Report) -> String {
         let _ = writeln!(out, "    and {} more kinds of finding: --json lists them", report.groups.len() - SHOWN);
     }
     if report.duplicates > 0 {
-        let _ = writeln!(out, "  {RED}×{RED:#} {} keys stand twice", number(report.duplicates));
+        let keys = if report.duplicates == 1 { "key stands" } else { "keys stand" };
+        let _ = writeln!(out, "  {RED}×{RED:#} {} {keys} twice", number(report.duplicates));
         for duplicate in report.duplicate_keys.iter().take(NAMES) {
             let (first, again) = (&duplicate.first, &duplicate.again);
             let _ = writeln!(

@@ -10,6 +10,7 @@ use steadfast_contract::report::{self, Asked};
 use steadfast_core::exit::Exit;
 
 use super::check::{Compare, How};
+use super::progress::Shown;
 use super::{ContractFile, Refused, exit_of, human, print, print_json};
 
 /// The verb's arguments.
@@ -50,14 +51,16 @@ pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
         let reader: Box<dyn Read> = Box::new(BufReader::with_capacity(256 << 10, file));
         parts.push((path.display().to_string(), reader));
     }
-    let ran =
-        part::merge(&judge, &mut parts, &args.how.options(&contract), args.how.max_findings).map_err(Refused::usage)?;
+    let shown = Shown::going_on("merging parts");
+    let ran = part::merge(&judge, &mut parts, &args.how.options(&contract), args.how.max_findings);
     let asked = Asked {
         write_baseline: args.write_baseline.clone(),
         keep_keys: args.keep_keys,
         ..args.compare.asked(&args.how)
     };
-    let (report, _) = report::tell(&judge, ran, &asked).map_err(Refused::usage)?;
+    let told = ran.and_then(|ran| report::tell(&judge, ran, &asked));
+    let _ = shown.stop();
+    let (report, _) = told.map_err(Refused::usage)?;
     if args.json {
         print_json(&report);
     } else {
