@@ -98,7 +98,9 @@ fn however_few_files_it_may_open_it_says_so_and_blames_nobody_else() {
                         _ => {
                             assert_eq!(
                                 (ran.verdict(id).as_str(), ran.codes(id)[0].as_str()),
-                                ("unknown", "out-of-descriptors")
+                                ("unknown", "out-of-descriptors"),
+                                "{id} with {limit}: {}",
+                                ran.said()
                             );
                             hindered.insert(id);
                         }

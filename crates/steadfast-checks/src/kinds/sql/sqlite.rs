@@ -21,6 +21,8 @@ use crate::closed_world::must_stay_inside;
 const MOST_ROWS_COUNTED: u64 = 100_000;
 const MOST_ROWS_KEPT: usize = 10;
 const LONGEST_TEXT: usize = 64 << 10;
+/// SQLite's own bound (MAX_PATHNAME).
+const LONGEST_PATH: usize = 512;
 
 /// Pragmas that only read when they are given no value, or a table's name.
 const READING_PRAGMAS: &[&str] = &[
@@ -75,7 +77,24 @@ pub(super) fn ask(path: &Path, query: Option<&str>, world: &World) -> Result<Sql
 }
 
 fn open(path: &Path, world: &World) -> Result<Connection, Trouble> {
-    // Asked first, as SQLite says "unable to open" for all of these.
+    readable(path)?;
+    let said = |why: rusqlite::Error| trouble_of(&why, path, world);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection =
+        Connection::open_with_flags(path, flags).map_err(|why| not_opened(&why, path).unwrap_or_else(|| said(why)))?;
+    // A lock is to be told as a lock: the wait for it ends before the look's own time does.
+    let wait = world.patience().map_or(Duration::from_secs(5), |(left, _)| left.mul_f64(0.8));
+    connection.busy_timeout(wait).map_err(said)?;
+    let watched = world.clone();
+    connection.progress_handler(1_000, Some(move || out_of_time(&watched).is_some())).map_err(said)?;
+    connection.pragma_update(None, "query_only", true).map_err(said)?;
+    connection.pragma_update(None, "trusted_schema", false).map_err(said)?;
+    connection.authorizer(Some(only_reading)).map_err(said)?;
+    Ok(connection)
+}
+
+/// Asked first, as SQLite says "unable to open" for all of these.
+fn readable(path: &Path) -> Result<(), Trouble> {
     let meta = std::fs::metadata(path).map_err(|why| {
         let code = match why.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => codes::FILE_MISSING,
@@ -87,26 +106,36 @@ fn open(path: &Path, world: &World) -> Result<Connection, Trouble> {
     if !meta.is_file() {
         return Err(Trouble::new(codes::NOT_A_DATABASE, format!("{} is no file", path.display())));
     }
-    if let Err(why) = std::fs::File::open(path) {
-        return Err(match why.kind() {
-            std::io::ErrorKind::PermissionDenied => {
-                Trouble::new(codes::PERMISSION_DENIED, format!("{}: {why}", path.display()))
-            }
-            _ => Trouble::of_io(&why),
-        });
+    match std::fs::File::open(path) {
+        Ok(_) => Ok(()),
+        Err(why) if why.kind() == std::io::ErrorKind::PermissionDenied => {
+            Err(Trouble::new(codes::PERMISSION_DENIED, format!("{}: {why}", path.display())))
+        }
+        Err(why) => Err(Trouble::of_io(&why)),
     }
-    let said = |why: rusqlite::Error| trouble_of(&why, path, world);
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(said)?;
-    // A lock is to be told as a lock: the wait for it ends before the look's own time does.
-    let wait = world.patience().map_or(Duration::from_secs(5), |(left, _)| left.mul_f64(0.8));
-    connection.busy_timeout(wait).map_err(said)?;
-    let watched = world.clone();
-    connection.progress_handler(1_000, Some(move || out_of_time(&watched).is_some())).map_err(said)?;
-    connection.pragma_update(None, "query_only", true).map_err(said)?;
-    connection.pragma_update(None, "trusted_schema", false).map_err(said)?;
-    connection.authorizer(Some(only_reading)).map_err(said)?;
-    Ok(connection)
+}
+
+/// SQLite could not open a file that was readable a moment ago, and does not say why. If it still is, then the descriptor
+/// that it was opened with has gone to another thread, and there is no other.
+fn not_opened(why: &rusqlite::Error, path: &Path) -> Option<Trouble> {
+    let rusqlite::Error::SqliteFailure(failure, _) = why else { return None };
+    if failure.code != ErrorCode::CannotOpen {
+        return None;
+    }
+    let length = path.as_os_str().len();
+    if length > LONGEST_PATH {
+        let said = format!("{}: a path of {length} bytes, and SQLite opens none above {LONGEST_PATH}", path.display());
+        return Some(Trouble::new(codes::LOCAL_TROUBLE, said));
+    }
+    Some(readable(path).err().unwrap_or_else(|| {
+        Trouble::new(codes::OUT_OF_DESCRIPTORS, format!("{}: no descriptor was left for it", path.display()))
+    }))
+}
+
+/// Whether there are not as many descriptors left as SQLite wants for what stands beside a database.
+fn lacks_descriptors() -> bool {
+    let spare: std::io::Result<Vec<std::fs::File>> = (0..3).map(|_| std::fs::File::open("/dev/null")).collect();
+    spare.is_err_and(|why| Trouble::of_io(&why).code == codes::OUT_OF_DESCRIPTORS.word)
 }
 
 /// What SQLite asks before it prepares any part of a statement.
@@ -194,6 +223,7 @@ fn trouble_of(why: &rusqlite::Error, path: &Path, world: &World) -> Trouble {
             ErrorCode::NotADatabase => codes::NOT_A_DATABASE,
             ErrorCode::DatabaseCorrupt => DATABASE_CORRUPT,
             ErrorCode::AuthorizationForStatementDenied | ErrorCode::ReadOnly => NOT_READ_ONLY,
+            ErrorCode::CannotOpen if lacks_descriptors() => codes::OUT_OF_DESCRIPTORS,
             ErrorCode::CannotOpen | ErrorCode::PermissionDenied => codes::PERMISSION_DENIED,
             ErrorCode::OperationInterrupted => match out_of_time(world) {
                 Some(trouble) => return trouble,
@@ -212,4 +242,31 @@ fn trouble_of(why: &rusqlite::Error, path: &Path, world: &World) -> Trouble {
         _ => QUERY_FAILED,
     };
     Trouble::new(code, format!("{}: {why}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(path: &Path, wanted: Code) {
+        let failure = rusqlite::ffi::Error { code: ErrorCode::CannotOpen, extended_code: 14 };
+        let trouble = not_opened(&rusqlite::Error::SqliteFailure(failure, None), path).unwrap();
+        assert_eq!(trouble.code, wanted.word, "{}", trouble.detail);
+    }
+
+    #[test]
+    fn what_sqlite_cannot_open_is_told_by_what_else_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = folder.path().join("shop.db");
+        std::fs::write(&there, "").unwrap();
+        check(&there, codes::OUT_OF_DESCRIPTORS);
+        check(&folder.path().join("gone.db"), codes::FILE_MISSING);
+        check(folder.path(), codes::NOT_A_DATABASE);
+        let deep = folder.path().join("d".repeat(200)).join("e".repeat(200)).join("f".repeat(200));
+        std::fs::create_dir_all(&deep).unwrap();
+        let deep = deep.join("shop.db");
+        std::fs::write(&deep, "").unwrap();
+        let why = Connection::open_with_flags(&deep, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap_err();
+        assert_eq!(not_opened(&why, &deep).unwrap().code, codes::LOCAL_TROUBLE.word);
+    }
 }
