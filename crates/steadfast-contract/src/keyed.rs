@@ -68,6 +68,8 @@ pub(crate) struct Collector {
     spilled: Vec<Run>,
     /// Where the spilled runs are, one behind the other: a file each would be as many as a process may have open.
     file: Option<File>,
+    /// A run could not be spilled: that was told, and what comes after it is not collected.
+    is_lost: bool,
     pub(crate) dictionary: Dictionary,
     /// The word of the last record and its number: most records have the word of the one before.
     last: (Vec<u8>, Option<u32>),
@@ -108,12 +110,17 @@ impl Collector {
             keys: Vec::new(),
             spilled: Vec::new(),
             file: None,
+            is_lost: false,
             dictionary: Dictionary::default(),
             last: (Vec::new(), None),
         }
     }
 
+    /// An error is told once: nothing is collected any more then.
     pub(crate) fn push(&mut self, key: &[u8], word: &[u8], place: Place) -> io::Result<()> {
+        if self.is_lost {
+            return Ok(());
+        }
         let number = match self.last {
             (ref last, Some(number)) if *last == *word => number,
             _ => {
@@ -132,7 +139,17 @@ impl Collector {
         };
         let start = start as u32;
         self.held.push(Held { fingerprint: fingerprint(key), place, start, end, word: number });
-        if self.held.len() * size_of::<Held>() + self.keys.len() >= self.room { self.spill() } else { Ok(()) }
+        if self.held.len() * size_of::<Held>() + self.keys.len() < self.room {
+            return Ok(());
+        }
+        let spilled = self.spill();
+        if spilled.is_err() {
+            // Otherwise each record would try it again.
+            self.is_lost = true;
+            self.held = Vec::new();
+            self.keys = Vec::new();
+        }
+        spilled
     }
 
     fn sort(&mut self) {
@@ -377,6 +394,15 @@ pub(crate) fn read_entry(from: &mut impl Read, key: &mut Vec<u8>) -> io::Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_that_is_full_is_told_once_and_nothing_is_tried_again() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut collector = Collector { room: 2000, file: Some(full), ..Collector::among(1) };
+        let place = Place { file: 0, stretch: 0, line: 0, offset: 0 };
+        let failed = (0..10_000).filter(|_| collector.push(b"a key", b"x", place).is_err()).count();
+        assert_eq!((failed, collector.is_lost, collector.held.len()), (1, true, 0));
+    }
 
     #[test]
     fn runs_by_the_hundred_lie_in_one_file_and_come_back_sorted() {
