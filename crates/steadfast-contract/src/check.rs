@@ -146,7 +146,7 @@ pub fn run(judge: &Judge<'_>, inputs: &[Input], running: &Running, progress: &Ar
             state.tally.reason(why);
         }
         if let Some(why) = state.failed.take() {
-            return Err(Fault::Unreadable(why));
+            return Err(Fault::Unkept { why, bad: state.tally.bad });
         }
     }
     Ok(Ran {

@@ -335,7 +335,7 @@ fn look_at(look: &ContractLook, world: &World) -> Result<ContractSeen, Trouble> 
     let judge = Judge::new(&contract, Profile::Write, Look { keys: true, freshness: true });
     let ran = run(&judge, &[Input::File(file)], &Running::default(), &Arc::default()).map_err(|fault| match fault {
         Fault::Usage(why) => Trouble::new(NOT_USABLE, redacted(why)),
-        Fault::Unreadable(why) => Trouble::new(codes::LOCAL_TROUBLE, redacted(why)),
+        Fault::Unreadable(why) | Fault::Unkept { why, .. } => Trouble::new(codes::LOCAL_TROUBLE, redacted(why)),
     })?;
     let newest = ran.tally.times.newest.and_then(|newest| Timestamp::from_second(newest).ok());
     let asked = Asked { baseline, keep: TOLD, ..Asked::default() };

@@ -61,6 +61,7 @@ impl<'a> Run<'a> {
         let mut ran = run(&judge, &inputs, &self.running, &Arc::default()).map_err(|fault| match fault {
             Fault::Usage(why) => format!("usage: {why}"),
             Fault::Unreadable(why) => format!("unreadable: {why}"),
+            Fault::Unkept { why, bad } => format!("not kept, {bad} bad: {why}"),
         })?;
         ran.publish()?;
         tell(&judge, ran, &self.asked).map(|(report, _)| report)

@@ -194,7 +194,11 @@ fn judged(judge: &Judge<'_>, inputs: &[Input], running: &Running) -> Result<(Ran
             Ok((ran, line))
         }
         Err(Fault::Usage(why)) => Err(Refused { why, exit: Exit::Usage }),
-        Err(Fault::Unreadable(why)) => Err(Refused { why, exit: Exit::CannotTell }),
+        Err(Fault::Unreadable(why) | Fault::Unkept { why, bad: 0 }) => Err(Refused { why, exit: Exit::CannotTell }),
+        Err(Fault::Unkept { why, bad }) => {
+            let why = format!("{why}; of the records judged until then {bad} did not hold");
+            Err(Refused { why, exit: Exit::Hold })
+        }
     }
 }
 
