@@ -1,7 +1,7 @@
 //! nginx: static pages, basic auth, redirects, gzip, and HTTP/2 with TLS. Pages are files that a test may change.
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -26,12 +26,11 @@ impl Nginx {
     /// Starts it with these pages: path below the root, and content.
     pub fn start(pages: &[(&str, &str)]) -> Nginx {
         // A port found free may be taken by another test before nginx binds it: then try others.
-        patience::until("nginx", || Nginx::try_start(pages))
+        patience::until("nginx", || Nginx::try_start(pages, free_ports()))
     }
 
-    fn try_start(pages: &[(&str, &str)]) -> Result<Nginx, String> {
+    fn try_start(pages: &[(&str, &str)], ports: [u16; 3]) -> Result<Nginx, String> {
         let folder = tempfile::tempdir().map_err(|why| why.to_string())?;
-        let ports = free_ports::<3>();
         let root = folder.path();
         // The workers of an nginx that root starts run as nobody.
         open_to_all(root);
@@ -60,10 +59,13 @@ impl Nginx {
         for (path, content) in pages {
             nginx.write(path, content);
         }
-        // Ready when it accepts; gone when it could not bind.
-        patience::until("nginx to accept", || match nginx.child.try_wait() {
+        // Its own file says that it is ready: it is written once all ports are bound. That one of them accepts says
+        // little: nginx tries to bind the others for seconds, and the one may be somebody else's.
+        let bound = nginx.folder.path().join("pid");
+        patience::until("nginx to bind its ports", || match nginx.child.try_wait() {
             Ok(Some(_)) => Ok(None),
-            Ok(None) => TcpStream::connect(nginx.expired).map(|_| Some(())).map_err(|why| why.to_string()),
+            Ok(None) if bound.exists() => Ok(Some(())),
+            Ok(None) => Err("not yet".to_owned()),
             Err(why) => Err(why.to_string()),
         })
         .ok_or_else(|| {
@@ -167,4 +169,19 @@ http {{
 fn open_to_all(folder: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).expect("a readable folder");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_nginx_that_cannot_bind_all_its_ports_is_never_taken_for_ready() {
+        let ports = free_ports();
+        // It accepts at the port that was asked for, and is not nginx.
+        let somebody_else = std::net::TcpListener::bind(("127.0.0.1", ports[2])).unwrap();
+        let started = Nginx::try_start(&[], ports).err();
+        assert!(started.as_deref().is_some_and(|why| why.contains("Address already in use")), "{started:?}");
+        drop(somebody_else);
+    }
 }
