@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use steadfast_contract::check::{Ran, Running, run};
+use steadfast_contract::comparison::Comparison;
 use steadfast_contract::contract::{Contract, Options, Profile};
 use steadfast_contract::judge::{Judge, Look};
 use steadfast_contract::read::Input;
-use steadfast_contract::report::{Asked, Outcome, Report, sidecar_of, tell};
+use steadfast_contract::report::{Asked, Outcome, sidecar_of, tell};
 
 /// `WHAT SCHEMA FILE [more]`
 pub fn child(arguments: &[String]) -> ExitCode {
@@ -32,7 +33,7 @@ fn work(what: &str, schema: &Path, file: &Path, more: &[String]) -> Result<(), S
             let contract = Contract::open(schema, &Options::default()).map_err(|why| why.to_string())?;
             let keys = what == "keys";
             let judge = Judge::new(&contract, Profile::Write, Look { keys, freshness: false });
-            let report = told(&judge, ran(&judge, file, more)?, &Asked::default())?;
+            let (report, _) = tell(&judge, ran(&judge, file, more)?, &Asked::default(), None);
             expect(report.outcome == Outcome::Holds, "the data holds")
         }
         "accept" => {
@@ -92,13 +93,10 @@ fn ran(judge: &Judge<'_>, file: &Path, more: &[String]) -> Result<Ran, String> {
     run(judge, &[Input::File(file.to_owned())], &running, &Arc::default()).map_err(|fault| format!("{fault:?}"))
 }
 
-fn told(judge: &Judge<'_>, ran: Ran, asked: &Asked) -> Result<Report, String> {
-    tell(judge, ran, asked).map(|(report, _)| report)
-}
-
 fn compared(judge: &Judge<'_>, ran: Ran, baseline: &Path) -> Result<(), String> {
     let asked = Asked { baseline: Some(baseline.to_owned()), keep: 10, accepted: BTreeMap::new(), ..Asked::default() };
-    let report = told(judge, ran, &asked)?;
+    let comparison = Comparison::open(judge, &asked)?;
+    let (report, _) = tell(judge, ran, &asked, comparison);
     let regression = report.regression.ok_or("no comparison")?;
     let lost: u64 = regression.changes.iter().filter(|change| change.broken).map(|change| change.records).sum();
     expect((380..=387).contains(&lost) && regression.gone.records == 25, "387 lost and 25 gone are found")

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 
@@ -51,6 +51,8 @@ pub struct Ran {
     /// Lines before each stretch, by file: only where records are filed by key.
     bases: Vec<Vec<u64>>,
     outputs: Outputs,
+    /// Why not every key is there.
+    pub(crate) keys_lost: Option<String>,
 }
 
 impl Ran {
@@ -63,8 +65,14 @@ impl Ran {
         })
     }
 
-    pub(crate) fn merged(tally: Tally, collector: Collector, files: Vec<String>, bases: Vec<Vec<u64>>) -> Ran {
-        Ran { tally, gathered: Gathered::new(vec![collector]), files, bases, outputs: Outputs::default() }
+    pub(crate) fn merged(
+        tally: Tally,
+        collector: Collector,
+        files: Vec<String>,
+        bases: Vec<Vec<u64>>,
+        keys_lost: Option<String>,
+    ) -> Ran {
+        Ran { tally, gathered: Gathered::new(vec![collector]), files, bases, outputs: Outputs::default(), keys_lost }
     }
 
     /// Compares with an earlier release.
@@ -81,17 +89,32 @@ impl Ran {
         compared
     }
 
-    /// Publishes quarantine and good records, each whole or not at all.
-    pub fn publish(&mut self) -> Result<(), String> {
+    /// Publishes quarantine and good records, each whole or not at all: what cannot be is one more thing to tell.
+    pub fn publish(&mut self) {
         let outputs = std::mem::take(&mut self.outputs);
-        if let Some((quarantine, folder)) = outputs.quarantine {
-            quarantine.publish().map_err(|why| format!("{}: {why}; nothing was published", folder.display()))?;
+        if let Some((quarantine, folder)) = outputs.quarantine
+            && let Err(why) = quarantine.publish()
+        {
+            self.tally.reason(not_published(&folder, &why));
         }
-        if let Some((valid, file)) = outputs.valid {
-            valid.publish().map_err(|why| format!("{}: {why}; nothing was published", file.display()))?;
+        if let Some((valid, file)) = outputs.valid
+            && let Err(why) = valid.publish()
+        {
+            self.tally.reason(not_published(&file, &why));
         }
-        Ok(())
     }
+}
+
+/// What is told of keys that there is no room for.
+pub(crate) fn not_kept(why: &std::io::Error) -> String {
+    format!(
+        "the keys cannot be kept in a temporary file ({why}): whether one stands twice, and what became of the earlier \
+         release, is not known; TMPDIR says where they go"
+    )
+}
+
+fn not_published(target: &FilePath, why: &std::io::Error) -> String {
+    format!("{}: {why}; nothing was published there", target.display())
 }
 
 pub(crate) fn resolved(place: Place, bases: &[Vec<u64>]) -> Place {
@@ -120,7 +143,7 @@ pub fn run(judge: &Judge<'_>, inputs: &[Input], running: &Running, progress: &Ar
         bases: Vec::new(),
         tally: Tally { states: vec![[0; 4]; judge.trie.watched.len()], ..Tally::default() },
         outputs,
-        failed: None,
+        keys_lost: None,
         keep: running.keep,
     };
     let mut collectors = Vec::new();
@@ -145,9 +168,6 @@ pub fn run(judge: &Judge<'_>, inputs: &[Input], running: &Running, progress: &Ar
         if let Some(why) = blocks.changed() {
             state.tally.reason(why);
         }
-        if let Some(why) = state.failed.take() {
-            return Err(Fault::Unkept { why, bad: state.tally.bad });
-        }
     }
     Ok(Ran {
         tally: state.tally,
@@ -155,6 +175,7 @@ pub fn run(judge: &Judge<'_>, inputs: &[Input], running: &Running, progress: &Ar
         bases: state.bases,
         files: inputs.iter().map(Input::name).collect(),
         outputs: state.outputs,
+        keys_lost: state.keys_lost,
     })
 }
 
@@ -165,7 +186,7 @@ struct Sums {
     bases: Vec<Vec<u64>>,
     tally: Tally,
     outputs: Outputs,
-    failed: Option<String>,
+    keys_lost: Option<String>,
     keep: usize,
 }
 
@@ -200,15 +221,18 @@ impl Sums {
             });
             let _ = writeln!(told, "{line}");
         }
+        // A full disk ends what is written there, and not the judging: what is wrong is told all the same.
         if let Some((quarantine, folder)) = &mut self.outputs.quarantine
             && let Err(why) = quarantine.write(&outcome.bad, &told)
         {
-            self.failed.get_or_insert(format!("{}: {why}; nothing was published", folder.display()));
+            self.tally.reason(not_published(folder, &why));
+            self.outputs.quarantine = None;
         }
         if let Some((valid, file)) = &mut self.outputs.valid
             && let Err(why) = valid.write_all(&outcome.good)
         {
-            self.failed.get_or_insert(format!("{}: {why}; nothing was published", file.display()));
+            self.tally.reason(not_published(file, &why));
+            self.outputs.valid = None;
         }
     }
 }
@@ -243,9 +267,6 @@ impl File<'_> {
                 Ok(true) => {
                     let mut outcome = hand.block(&block);
                     state.take(&mut outcome);
-                    if state.failed.is_some() {
-                        break Ok(());
-                    }
                 }
                 Ok(false) => break Ok(()),
                 Err(Fault::Unreadable(why)) => {
@@ -255,9 +276,7 @@ impl File<'_> {
                 Err(usage) => break Err(usage),
             }
         };
-        if let Some(why) = hand.failed.take() {
-            state.failed.get_or_insert(why);
-        }
+        state.keys_lost = state.keys_lost.take().or(hand.keys_lost);
         collectors.push(hand.collector);
         end.map(|()| blocks)
     }
@@ -274,6 +293,7 @@ impl File<'_> {
         let (sender, outcomes) = sync_channel::<(u64, Outcome)>(threads * 2);
         let mut hands: Vec<Hand<'_, '_>> =
             (0..threads).map(|_| self.hand(collectors.pop().unwrap_or_else(|| Collector::among(threads)))).collect();
+        let (mut working, mut refused) = (0, None);
         std::thread::scope(|scope| {
             for hand in &mut hands {
                 let (sender, shared) = (sender.clone(), &shared);
@@ -304,12 +324,16 @@ impl File<'_> {
                     }
                 };
                 // A judge of 127 levels wants more than the two megabytes of a thread.
-                let spawned = std::thread::Builder::new().stack_size(16 << 20).spawn_scoped(scope, work);
-                if let Err(why) = spawned {
-                    state.failed.get_or_insert(format!("cannot start a thread: {why}"));
+                match std::thread::Builder::new().stack_size(16 << 20).spawn_scoped(scope, work) {
+                    Ok(_) => working += 1,
+                    Err(why) => refused = Some(why),
                 }
             }
             drop(sender);
+            // The others do its work.
+            if let Some(why) = refused.filter(|_| working == 0) {
+                state.tally.reason(format!("{}: not judged: no thread can be started: {why}", self.name));
+            }
             let mut waiting: BTreeMap<u64, Outcome> = BTreeMap::new();
             let mut due = 0;
             for (number, outcome) in outcomes {
@@ -320,10 +344,8 @@ impl File<'_> {
                 }
             }
         });
-        for mut hand in hands {
-            if let Some(why) = hand.failed.take() {
-                state.failed.get_or_insert(why);
-            }
+        for hand in hands {
+            state.keys_lost = state.keys_lost.take().or(hand.keys_lost);
             collectors.push(hand.collector);
         }
         let (blocks, fault, _) = shared.into_inner().map_err(|_| Fault::Unreadable("a judge panicked".to_owned()))?;
@@ -343,7 +365,7 @@ impl File<'_> {
             collector,
             key: Vec::new(),
             word: Vec::new(),
-            failed: None,
+            keys_lost: None,
         }
     }
 }
@@ -356,7 +378,7 @@ struct Hand<'f, 'j> {
     collector: Collector,
     key: Vec<u8>,
     word: Vec<u8>,
-    failed: Option<String>,
+    keys_lost: Option<String>,
 }
 
 impl Hand<'_, '_> {
@@ -627,7 +649,7 @@ impl Hand<'_, '_> {
             return;
         }
         if let Err(why) = self.collector.push(&self.key, &self.word, place) {
-            self.failed.get_or_insert(format!("the keys cannot be kept in a temporary file: {why}"));
+            self.keys_lost.get_or_insert(not_kept(&why));
         }
     }
 

@@ -248,6 +248,10 @@ impl Contract {
         }
     }
 
+    pub(crate) fn key_paths(&self) -> Vec<String> {
+        self.key().iter().map(ToString::to_string).collect()
+    }
+
     /// The freshness promise: the stricter of the envelope's and `x-freshness`.
     pub fn freshness(&self) -> Option<Freshness> {
         let envelope = self.envelope.as_ref().and_then(|envelope| envelope.freshness.clone());

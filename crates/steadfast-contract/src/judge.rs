@@ -112,6 +112,11 @@ impl<'a> Judge<'a> {
         Judge { contract, profile, trie, meanings, followed, keyed, timed }
     }
 
+    /// The paths whose states are kept by key, in the order of a record's word.
+    pub(crate) fn followed_paths(&self) -> Vec<Path> {
+        self.followed.iter().map(|watch| self.trie.watched[*watch].clone()).collect()
+    }
+
     /// The verdict on one record.
     pub fn verdict(&self, record: &[u8]) -> Verdict {
         let mut desk = self.desk();

@@ -5,6 +5,7 @@
 
 pub mod baseline;
 pub mod check;
+pub mod comparison;
 pub mod contract;
 pub mod divergence;
 pub mod draft;

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::Ran;
+use crate::check::{Ran, not_kept};
 use crate::contract::Contract;
 use crate::finding::Place;
 use crate::judge::Judge;
@@ -13,6 +13,9 @@ use crate::keyed::{Collector, Keyed, read_entry, write_entry};
 use crate::tally::Tally;
 
 const MAGIC: &[u8; 8] = b"SFPART1\n";
+
+/// The most parts that one run may have.
+pub const MOST: u32 = 100_000;
 
 /// What a part says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,8 +45,11 @@ pub struct Agreement {
     pub options: String,
 }
 
-/// Writes what a run of one part came to.
+/// Writes what a run of one part came to; a part without all of its keys would be no part, and is refused.
 pub fn write(contract: &Contract, mut ran: Ran, agreement: &Agreement, out: &mut impl Write) -> io::Result<()> {
+    if let Some(why) = ran.keys_lost.take() {
+        return Err(io::Error::new(io::ErrorKind::StorageFull, why));
+    }
     let (part, parts) = agreement.part;
     let mut keyed = 0;
     ran.keyed(|_| {
@@ -81,6 +87,7 @@ pub fn merge(
     keep: usize,
 ) -> Result<Ran, String> {
     let mut collector = Collector::among(1);
+    let mut keys_lost = None;
     let mut tally = Tally { states: vec![[0; 4]; judge.trie.watched.len()], ..Tally::default() };
     let mut seen: Vec<Option<String>> = Vec::new();
     let mut first: Option<(String, Head)> = None;
@@ -104,6 +111,9 @@ pub fn merge(
             return Err(format!("{name}: judged with other options: {} instead of {options}", head.options));
         }
         match &first {
+            None if head.parts > MOST => {
+                return Err(format!("{name}: damaged: part of {} parts, and {MOST} are the most", head.parts));
+            }
             None => seen = vec![None; head.parts as usize],
             Some((other, known)) if (&known.file, known.size, known.parts) != (&head.file, head.size, head.parts) => {
                 return Err(format!(
@@ -123,9 +133,9 @@ pub fn merge(
         for _ in 0..head.keyed {
             let Keyed { place, word, .. } = read_entry(bytes, &mut key).map_err(damaged)?;
             let word = head.words.get(word as usize).ok_or_else(|| format!("{name}: damaged: run that part again"))?;
-            collector
-                .push(&key, word, place)
-                .map_err(|why| format!("keys cannot be kept in a temporary file: {why}"))?;
+            if let Err(why) = collector.push(&key, word, place) {
+                keys_lost.get_or_insert(not_kept(&why));
+            }
         }
         let mut end = [0; 5];
         bytes.read_exact(&mut end).map_err(damaged)?;
@@ -155,5 +165,5 @@ pub fn merge(
     tally.findings.iter_mut().for_each(|finding| resolve(&mut finding.place));
     tally.groups.values_mut().for_each(|group| resolve(&mut group.first.place));
     tally.lines = [((0, 0), base)].into();
-    Ok(Ran::merged(tally, collector, vec![head.file], vec![bases]))
+    Ok(Ran::merged(tally, collector, vec![head.file], vec![bases], keys_lost))
 }

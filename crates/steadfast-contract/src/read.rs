@@ -83,13 +83,6 @@ pub enum Fault {
     Usage(String),
     /// The data could not be looked at to its end.
     Unreadable(String),
-    /// What was judged could not be kept: its findings, good records or keys.
-    Unkept {
-        /// What, and why not.
-        why: String,
-        /// Records that were seen not to hold.
-        bad: u64,
-    },
 }
 
 /// A stretch of records.

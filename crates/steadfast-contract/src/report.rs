@@ -7,13 +7,14 @@ use std::path::{Path as FilePath, PathBuf};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::baseline::{self, Baseline};
+use crate::baseline;
 use crate::check::Ran;
-use crate::contract::{Contract, Profile};
+use crate::comparison::Comparison;
+use crate::contract::Profile;
 use crate::finding::{Place, Severity};
 use crate::freshness::{self, Fresh};
 use crate::judge::Judge;
-use crate::regression::{Regression, Rules};
+use crate::regression::Regression;
 use crate::states::State;
 use crate::tally::Tally;
 
@@ -182,58 +183,41 @@ pub struct Written {
     pub baseline: Option<(u64, u64)>,
 }
 
-/// Tells what a run came to, and writes the baseline if it holds. The error is a usage error.
-pub fn tell(judge: &Judge<'_>, mut ran: Ran, asked: &Asked) -> Result<(Report, Written), String> {
+/// Tells what a run came to, and writes the baseline if it holds. What could not be read or written is among what is
+/// told: nothing that was judged is lost with it.
+pub fn tell(judge: &Judge<'_>, mut ran: Ran, asked: &Asked, comparison: Option<Comparison>) -> (Report, Written) {
     let contract = judge.contract;
     let mut tally = std::mem::take(&mut ran.tally);
     let files = ran.files.clone();
     let mut written = Written::default();
     let told = |tally: &Tally, place: Place| (name_of(&files, place.file), tally.line(place));
 
-    let (mut duplicates, mut duplicate_keys) = (0, Vec::new());
+    let mut doubled = Doubled::default();
     let mut regression = None;
-    let mut temporary_failed = None;
-    if judge.keyed {
-        // The last key that was new.
-        let mut last: Option<(u64, Place)> = None;
-        let mut last_key: Vec<u8> = Vec::new();
-        let mut found: Vec<(Place, Place, Box<[u8]>)> = Vec::new();
-        let again = ran.keyed(|entry| {
-            if let Some((fingerprint, first)) = last
-                && fingerprint == entry.fingerprint
-                && last_key == entry.key
-            {
-                duplicates += 1;
-                found.push((first, entry.place, entry.key.into()));
-                if found.len() > asked.keep.saturating_mul(2).max(64) {
-                    found.sort_unstable();
-                    found.truncate(asked.keep);
-                }
-                return Ok(());
-            }
-            last = Some((entry.fingerprint, entry.place));
-            last_key.clear();
-            last_key.extend_from_slice(entry.key);
-            Ok(())
-        });
-        if let Err(why) = again {
-            temporary_failed = Some(format!("the runs of keys cannot be read back: {why}"));
-        }
-        found.sort_unstable_by_key(|(first, again, _)| (*again, *first));
-        found.truncate(asked.keep);
-        duplicate_keys = found
-            .into_iter()
-            .map(|(first, again, key)| Duplicate {
-                key: String::from_utf8_lossy(&key).into_owned(),
-                first: told(&tally, first),
-                again: told(&tally, again),
-            })
-            .collect();
-        regression = compare(judge, &mut ran, asked)?;
-    }
-    if let Some(why) = temporary_failed {
+    if let Some(why) = ran.keys_lost.take() {
         tally.reason(why);
+    } else if judge.keyed {
+        match Doubled::among(&mut ran, asked.keep) {
+            Ok(found) => doubled = found,
+            Err(why) => tally.reason(format!("the keys cannot be read back from their temporary file: {why}")),
+        }
+        if let Some(comparison) = comparison {
+            for doubt in &comparison.doubts {
+                tally.reason(format!("the earlier release: {doubt}; what else was in it is not known"));
+            }
+            match comparison.of(judge, &mut ran) {
+                Ok(compared) => regression = Some(compared),
+                Err(why) => tally.reason(why),
+            }
+        }
     }
+    let duplicates = doubled.count;
+    let duplicate_keys = doubled.first.into_iter().map(|(first, again, key)| Duplicate {
+        key: String::from_utf8_lossy(&key).into_owned(),
+        first: told(&tally, first),
+        again: told(&tally, again),
+    });
+    let duplicate_keys = duplicate_keys.collect();
 
     let gate = judge.profile == Profile::Gate;
     let mut promises = Vec::new();
@@ -277,7 +261,7 @@ pub fn tell(judge: &Judge<'_>, mut ran: Ran, asked: &Asked) -> Result<(Report, W
     if tally.records == 0 && tally.reasons.is_empty() {
         tally.reason("there is no record: nothing was judged".to_owned());
     }
-    let outcome = if broken {
+    let mut outcome = if broken {
         Outcome::Broken
     } else if !tally.reasons.is_empty() || tally.unsure > 0 {
         Outcome::CannotTell
@@ -285,7 +269,13 @@ pub fn tell(judge: &Judge<'_>, mut ran: Ran, asked: &Asked) -> Result<(Report, W
         Outcome::Holds
     };
     if let Some(target) = asked.write_baseline.as_ref().filter(|_| judge.keyed && outcome == Outcome::Holds) {
-        written.baseline = Some(write_baseline(judge, &mut ran, target, asked)?);
+        match write_baseline(judge, &mut ran, target, asked) {
+            Ok(sizes) => written.baseline = Some(sizes),
+            Err(why) => {
+                tally.reason(format!("{why}; it stays as it was"));
+                outcome = Outcome::CannotTell;
+            }
+        }
     }
 
     let show = |tally: &Tally, finding: &crate::finding::Finding| {
@@ -360,7 +350,46 @@ pub fn tell(judge: &Judge<'_>, mut ran: Ran, asked: &Asked) -> Result<(Report, W
         foreign_annotations: contract.foreign.clone(),
         files: files.clone(),
     };
-    Ok((report, written))
+    (report, written)
+}
+
+/// Keys that stand twice.
+#[derive(Default)]
+struct Doubled {
+    count: u64,
+    /// The first of them: first and second place, and the key.
+    first: Vec<(Place, Place, Box<[u8]>)>,
+}
+
+impl Doubled {
+    fn among(ran: &mut Ran, keep: usize) -> io::Result<Doubled> {
+        let mut found = Doubled::default();
+        // The last key that was new.
+        let mut last: Option<(u64, Place)> = None;
+        let mut last_key: Vec<u8> = Vec::new();
+        let in_order = |(first, again, _): &(Place, Place, Box<[u8]>)| (*again, *first);
+        ran.keyed(|entry| {
+            if let Some((fingerprint, first)) = last
+                && fingerprint == entry.fingerprint
+                && last_key == entry.key
+            {
+                found.count += 1;
+                found.first.push((first, entry.place, entry.key.into()));
+                if found.first.len() > keep.saturating_mul(2).max(64) {
+                    found.first.sort_unstable_by_key(in_order);
+                    found.first.truncate(keep);
+                }
+                return Ok(());
+            }
+            last = Some((entry.fingerprint, entry.place));
+            last_key.clear();
+            last_key.extend_from_slice(entry.key);
+            Ok(())
+        })?;
+        found.first.sort_unstable_by_key(in_order);
+        found.first.truncate(keep);
+        Ok(found)
+    }
 }
 
 fn name_of(files: &[String], file: u32) -> String {
@@ -396,58 +425,6 @@ pub fn age(seconds: i64) -> String {
     }
 }
 
-fn followed(judge: &Judge<'_>) -> Vec<crate::states::Path> {
-    judge.followed.iter().map(|watch| judge.trie.watched[*watch].clone()).collect()
-}
-
-fn keys_of(contract: &Contract) -> Vec<String> {
-    contract.key().iter().map(ToString::to_string).collect()
-}
-
-fn compare(judge: &Judge<'_>, ran: &mut Ran, asked: &Asked) -> Result<Option<Regression>, String> {
-    let Some(source) = asked.baseline.as_ref().or(asked.previous.as_ref()) else { return Ok(None) };
-    let contract = judge.contract;
-    let mut earlier = Baseline::open(source)?;
-    if earlier.head.key != keys_of(contract) {
-        return Err(format!(
-            "{}: made with the key {}, and the contract says {}: records cannot be matched; accept a release with the \
-             new key first",
-            source.display(),
-            earlier.head.key.join(" + "),
-            keys_of(contract).join(" + ")
-        ));
-    }
-    let (gone, new) = contract.gone_and_new();
-    let paths = followed(judge);
-    let mut accepted = BTreeMap::new();
-    for (path, count) in &asked.accepted {
-        let known = path == "gone" || path == "new" || paths.iter().any(|known| known.to_string() == *path);
-        if !known {
-            let names: Vec<String> = paths.iter().map(ToString::to_string).collect();
-            return Err(format!(
-                "--accept-regression {path}: not watched; watched are {}, gone and new",
-                names.join(", ")
-            ));
-        }
-        accepted.insert(path.clone(), *count);
-    }
-    let rules = Rules { paths, rules: contract.regressions(), gone, new, accepted, keep: asked.keep };
-    let (earlier_paths, words) = (earlier.head.paths.clone(), earlier.head.words.clone());
-    let files = std::mem::take(&mut earlier.head.made_from);
-    let mut regression = ran
-        .compare(&rules, &mut earlier, &earlier_paths, &words)
-        .map_err(|why: io::Error| format!("{}: cannot be read: {why}", source.display()))?;
-    regression.attribution = contract.root.attribution.as_ref().and_then(|path| path.0.last()).map(|step| match step {
-        crate::states::Step::Key(key) => key.clone(),
-        crate::states::Step::Item | crate::states::Step::Free => String::new(),
-    });
-    regression.baseline = match &asked.baseline {
-        Some(baseline) => baseline.display().to_string(),
-        None => files.join(", "),
-    };
-    Ok(Some(regression))
-}
-
 /// Writes the sidecar of a release.
 pub(crate) fn write_baseline(
     judge: &Judge<'_>,
@@ -455,10 +432,13 @@ pub(crate) fn write_baseline(
     target: &FilePath,
     asked: &Asked,
 ) -> Result<(u64, u64), String> {
-    let paths = followed(judge).iter().map(ToString::to_string).collect();
+    if let Some(why) = ran.keys_lost.take() {
+        return Err(format!("{}: {why}", target.display()));
+    }
+    let paths = judge.followed_paths().iter().map(ToString::to_string).collect();
     let at = asked.at.unwrap_or_else(Timestamp::now).to_string();
     let files = ran.files.clone();
-    baseline::write(target, keys_of(judge.contract), paths, &ran.gathered, asked.keep_keys, files, at)
+    baseline::write(target, judge.contract.key_paths(), paths, &ran.gathered, asked.keep_keys, files, at)
 }
 
 /// Makes a sidecar, with keys, of an earlier release that is at hand.

@@ -6,6 +6,7 @@ use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use steadfast_contract::check::{Running, run};
+use steadfast_contract::comparison::Comparison;
 use steadfast_contract::contract::{Contract as Promises, Options, Profile};
 use steadfast_contract::judge::{Judge, Look};
 use steadfast_contract::read::{Fault, Input};
@@ -333,13 +334,14 @@ fn look_at(look: &ContractLook, world: &World) -> Result<ContractSeen, Trouble> 
     let contract = Promises::open(&promises, &Options::default())
         .map_err(|why| Trouble::new(NOT_USABLE, redacted(why.to_string())))?;
     let judge = Judge::new(&contract, Profile::Write, Look { keys: true, freshness: true });
+    let asked = Asked { baseline, keep: TOLD, ..Asked::default() };
+    let comparison = Comparison::open(&judge, &asked).map_err(|why| Trouble::new(NOT_USABLE, redacted(why)))?;
     let ran = run(&judge, &[Input::File(file)], &Running::default(), &Arc::default()).map_err(|fault| match fault {
         Fault::Usage(why) => Trouble::new(NOT_USABLE, redacted(why)),
-        Fault::Unreadable(why) | Fault::Unkept { why, .. } => Trouble::new(codes::LOCAL_TROUBLE, redacted(why)),
+        Fault::Unreadable(why) => Trouble::new(codes::LOCAL_TROUBLE, redacted(why)),
     })?;
     let newest = ran.tally.times.newest.and_then(|newest| Timestamp::from_second(newest).ok());
-    let asked = Asked { baseline, keep: TOLD, ..Asked::default() };
-    let (report, _) = tell(&judge, ran, &asked).map_err(|why| Trouble::new(NOT_USABLE, redacted(why)))?;
+    let (report, _) = tell(&judge, ran, &asked, comparison);
     let mut findings = words(&report);
     findings.truncate(TOLD);
     let mut cannot_tell = match report.outcome {

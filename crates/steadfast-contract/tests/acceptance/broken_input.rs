@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::data::{Run, contract};
 
 fn entries(folder: &Path) -> Vec<String> {
@@ -42,37 +44,70 @@ fn a_quarantine_never_replaces_what_is_not_its_own() {
 }
 
 #[test]
-fn a_full_disk_leaves_nothing_half_written() {
+fn a_full_disk_leaves_nothing_half_written_and_what_is_wrong_is_told_all_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("x.jsonl");
     std::fs::write(&file, "\"x\"\n".repeat(100_000)).unwrap();
     let small = folder.path().join("small");
     std::fs::create_dir(&small).unwrap();
-    // A limit on the size of files stands for the end of the disk, in a process of its own.
+    let report = under_a_full_disk("quarantine", &small, &file);
+    assert_eq!((&report["outcome"], &report["bad"]), (&json!("broken"), &json!(100_000)));
+    assert_eq!(report["groups"][0]["text"], "(record): string where integer expected");
+    check_reason(&report, "nothing was published there");
+    assert_eq!(entries(&small), Vec::<String>::new());
+}
+
+#[test]
+fn keys_that_there_is_no_room_for_are_said_and_the_records_are_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.jsonl");
+    // The first key again at the end: nobody can know.
+    let records: String = (0..700_000).chain([0]).map(|n| format!("{{\"id\":\"a rather long key {n}\"}}\n")).collect();
+    std::fs::write(&file, records + "{\"id\":7}\n").unwrap();
+    let report = under_a_full_disk("keys", folder.path(), &file);
+    assert_eq!((&report["outcome"], &report["bad"]), (&json!("broken"), &json!(1)));
+    assert_eq!((&report["records"], &report["duplicates"]), (&json!(700_002), &json!(0)));
+    check_reason(&report, "whether one stands twice, and what became of the earlier release, is not known");
+}
+
+fn check_reason(report: &serde_json::Value, reason: &str) {
+    let reasons = report["cannot_tell"].as_array().unwrap();
+    assert!(reasons.len() == 1 && reasons[0].as_str().unwrap().contains(reason), "{reasons:?}");
+}
+
+/// A limit on the size of files stands for the end of the disk, in a process of its own.
+fn under_a_full_disk(what: &str, folder: &Path, file: &Path) -> serde_json::Value {
     let exe = std::env::current_exe().unwrap();
     let script = format!(
-        "trap '' XFSZ; ulimit -f 64; STEADFAST_FULL_DISK='{}' STEADFAST_DATA='{}' exec '{}' --exact broken_input::helper_fills_the_disk --nocapture",
-        small.display(),
+        "trap '' XFSZ; ulimit -f 64; STEADFAST_FULL_DISK={what} STEADFAST_FOLDER='{}' STEADFAST_DATA='{}' exec '{}' \
+         --exact broken_input::helper_fills_the_disk --nocapture",
+        folder.display(),
         file.display(),
         exe.display()
     );
     let done = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
-    let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
-    assert!(said.contains("nothing was published"), "{said}");
-    // What was judged before the disk was full is known all the same: broken beats cannot tell.
-    assert!(said.contains("not kept, ") && !said.contains("not kept, 0 bad"), "{said}");
-    assert_eq!(entries(&small), Vec::<String>::new());
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    let (_, told) =
+        said.split_once("REPORT").unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&done.stderr)));
+    serde_json::Deserializer::from_str(told).into_iter().next().unwrap().unwrap()
 }
 
-/// Run by the test above, under a limit; alone it fills nothing.
+/// Run by the tests above, under a limit; alone it fills nothing.
 #[test]
 fn helper_fills_the_disk() {
-    let (Ok(folder), Ok(file)) = (std::env::var("STEADFAST_FULL_DISK"), std::env::var("STEADFAST_DATA")) else {
+    let variable = |name: &str| std::env::var(name).ok();
+    let (Some(what), Some(folder), Some(file)) =
+        (variable("STEADFAST_FULL_DISK"), variable("STEADFAST_FOLDER"), variable("STEADFAST_DATA"))
+    else {
         return;
     };
-    let contract = contract(r#"{"type": "integer"}"#);
+    let contract = contract(match what.as_str() {
+        "keys" => r#"{"x-key": "/id", "properties": {"id": {"type": "string"}}}"#,
+        _ => r#"{"type": "integer"}"#,
+    });
     let mut run = Run::new(&contract);
-    run.running.quarantine = Some(Path::new(&folder).join("q"));
-    let refusal = run.of(&[Path::new(&file)]).unwrap_err();
-    std::io::Write::write_all(&mut std::io::stdout(), refusal.to_string().as_bytes()).unwrap();
+    run.running.quarantine = (what == "quarantine").then(|| Path::new(&folder).join("q"));
+    let report = run.of(&[Path::new(&file)]).unwrap();
+    let told = format!("REPORT{}", serde_json::to_string(&report).unwrap());
+    std::io::Write::write_all(&mut std::io::stdout(), told.as_bytes()).unwrap();
 }

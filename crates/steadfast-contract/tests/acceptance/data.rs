@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use steadfast_contract::check::{Running, run};
+use steadfast_contract::comparison::Comparison;
 use steadfast_contract::contract::{Contract, Options, Profile};
 use steadfast_contract::judge::{Judge, Look};
 use steadfast_contract::read::{Fault, Input};
@@ -58,13 +59,13 @@ impl<'a> Run<'a> {
     pub(crate) fn of(&self, files: &[&Path]) -> Result<Report, String> {
         let inputs: Vec<Input> = files.iter().map(|file| Input::File(file.to_path_buf())).collect();
         let judge = self.judge();
+        let comparison = Comparison::open(&judge, &self.asked)?;
         let mut ran = run(&judge, &inputs, &self.running, &Arc::default()).map_err(|fault| match fault {
             Fault::Usage(why) => format!("usage: {why}"),
             Fault::Unreadable(why) => format!("unreadable: {why}"),
-            Fault::Unkept { why, bad } => format!("not kept, {bad} bad: {why}"),
         })?;
-        ran.publish()?;
-        tell(&judge, ran, &self.asked).map(|(report, _)| report)
+        ran.publish();
+        Ok(tell(&judge, ran, &self.asked, comparison).0)
     }
 
     /// Makes a sidecar of a release, keys and all.

@@ -33,7 +33,7 @@ fn merged(running: &Run<'_>, parts: &[Part], options: &str) -> Result<Report, St
     let mut parts: Vec<(String, Box<dyn Read>)> =
         parts.iter().map(|(name, bytes)| (name.clone(), Box::new(std::io::Cursor::new(bytes.clone())) as _)).collect();
     let ran = part::merge(&judge, &mut parts, options, running.asked.keep)?;
-    tell(&judge, ran, &running.asked).map(|(report, _)| report)
+    Ok(tell(&judge, ran, &running.asked, None).0)
 }
 
 fn json(report: &Report) -> String {

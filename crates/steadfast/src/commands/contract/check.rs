@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use steadfast_contract::check::{Ran, Running, run as judge_all};
+use steadfast_contract::comparison::Comparison;
 use steadfast_contract::contract::Contract;
 use steadfast_contract::judge::{Judge, Look};
 use steadfast_contract::part::{self, Agreement};
@@ -158,29 +159,45 @@ pub(super) fn whole(
     let wants_keys = asked.baseline.is_some() || compare.previous.is_some() || asked.write_baseline.is_some();
     let look = how.look(contract, wants_keys)?;
     let judge = Judge::new(contract, how.profile.into(), look);
-    let mut temporary = None;
-    if let Some(previous) = &compare.previous {
-        let folder = tempfile::tempdir().map_err(|why| Refused::usage(format!("a temporary folder: {why}")))?;
-        let sidecar = folder.path().join("previous");
-        let running = Running { quarantine: None, valid: None, ..running.clone() };
-        let (ran, _) = judged(&judge, &inputs(std::slice::from_ref(previous)), &running)?;
-        report::sidecar_of(&judge, ran, &sidecar).map_err(Refused::usage)?;
-        asked.previous = Some(sidecar);
-        temporary = Some(folder);
+    let earlier = compare.previous.as_ref().map(|previous| Earlier::judged(&judge, previous, &running)).transpose()?;
+    asked.previous = earlier.as_ref().map(Earlier::sidecar);
+    let mut comparison = Comparison::open(&judge, &asked).map_err(Refused::usage)?;
+    if let (Some(comparison), Some(earlier)) = (&mut comparison, &earlier) {
+        comparison.doubt(earlier.doubts.clone());
     }
     let (mut ran, mut took) = judged(&judge, &inputs(files), &running)?;
-    ran.publish().map_err(|why| Refused { why, exit: exit_of_sums(&ran) })?;
+    ran.publish();
     let shown = Shown::going_on("comparing keys");
-    let told = report::tell(&judge, ran, &asked);
+    let (report, written) = report::tell(&judge, ran, &asked, comparison);
     took.push_str(&shown.stop().for_keys());
-    let (report, written) = told.map_err(Refused::usage)?;
-    drop(temporary);
     Ok(Ended { report, written, took })
 }
 
-/// Broken beats cannot tell.
-fn exit_of_sums(ran: &Ran) -> Exit {
-    if ran.tally.bad > 0 { Exit::Hold } else { Exit::CannotTell }
+/// The last accepted release itself, as a sidecar in a temporary folder that goes with the value.
+struct Earlier {
+    folder: tempfile::TempDir,
+    /// Why not all of it was seen.
+    doubts: Vec<String>,
+}
+
+impl Earlier {
+    fn judged(judge: &Judge<'_>, previous: &str, running: &Running) -> Result<Earlier, Refused> {
+        let cannot_tell = |why| Refused { why, exit: Exit::CannotTell };
+        let folder = tempfile::tempdir().map_err(|why| cannot_tell(format!("no temporary folder: {why}")))?;
+        let running = Running { quarantine: None, valid: None, ..running.clone() };
+        let (ran, _) = judged(judge, &inputs(&[previous.to_owned()]), &running)?;
+        let mut doubts = ran.tally.reasons.clone();
+        if ran.tally.records == 0 && doubts.is_empty() {
+            doubts.push(format!("{previous}: there is no record in it"));
+        }
+        let earlier = Earlier { folder, doubts };
+        report::sidecar_of(judge, ran, &earlier.sidecar()).map_err(cannot_tell)?;
+        Ok(earlier)
+    }
+
+    fn sidecar(&self) -> PathBuf {
+        self.folder.path().join("previous")
+    }
 }
 
 fn judged(judge: &Judge<'_>, inputs: &[Input], running: &Running) -> Result<(Ran, String), Refused> {
@@ -194,11 +211,7 @@ fn judged(judge: &Judge<'_>, inputs: &[Input], running: &Running) -> Result<(Ran
             Ok((ran, line))
         }
         Err(Fault::Usage(why)) => Err(Refused { why, exit: Exit::Usage }),
-        Err(Fault::Unreadable(why) | Fault::Unkept { why, bad: 0 }) => Err(Refused { why, exit: Exit::CannotTell }),
-        Err(Fault::Unkept { why, bad }) => {
-            let why = format!("{why}; of the records judged until then {bad} did not hold");
-            Err(Refused { why, exit: Exit::Hold })
-        }
+        Err(Fault::Unreadable(why)) => Err(Refused { why, exit: Exit::CannotTell }),
     }
 }
 
@@ -229,7 +242,7 @@ fn one_part(args: &Args, contract: &Contract, part: (u32, u32)) -> Result<Exit, 
     running.quarantine = args.quarantine.as_ref().map(own);
     running.valid = args.valid.as_ref().map(own);
     let (mut ran, took) = judged(&judge, &inputs(&args.files), &running)?;
-    ran.publish().map_err(|why| Refused { why, exit: exit_of_sums(&ran) })?;
+    ran.publish();
     let agreement = Agreement { part, size, options: args.how.options(contract) };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     part::write(contract, ran, &agreement, &mut out)
@@ -315,7 +328,7 @@ fn part_of(text: &str) -> Result<(u32, u32), String> {
     let wrong = || format!("{text}: part I of N, as in 3/8; I counts from 1");
     let (part, parts) = text.split_once('/').ok_or_else(wrong)?;
     let (part, parts) = (part.parse().map_err(|_| wrong())?, parts.parse().map_err(|_| wrong())?);
-    if part >= 1 && part <= parts && parts <= 100_000 { Ok((part, parts)) } else { Err(wrong()) }
+    if part >= 1 && part <= parts && parts <= part::MOST { Ok((part, parts)) } else { Err(wrong()) }
 }
 
 fn path_and_count(text: &str) -> Result<(String, u64), String> {

@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
     let input = if args.file == "-" { Input::Stdin } else { Input::File(args.file.clone().into()) };
     let ran = judge_all(&judge, &[input], &Running::default(), &Default::default()).map_err(|fault| match fault {
         Fault::Usage(why) => Refused { why, exit: Exit::Usage },
-        Fault::Unreadable(why) | Fault::Unkept { why, .. } => Refused { why, exit: Exit::CannotTell },
+        Fault::Unreadable(why) => Refused { why, exit: Exit::CannotTell },
     })?;
     let fresh = freshness::judge(&promise, &ran.tally.times, args.at.unwrap_or_else(Timestamp::now));
     if args.json {

@@ -21,20 +21,20 @@ const DIM: Style = Style::new().dimmed();
 pub(super) fn report(report: &Report) -> String {
     let mut out = String::new();
     let files = report.files.join(", ");
-    let records = number(report.records);
+    let records = count(report.records, "record");
     let _ = match report.outcome {
         Outcome::Holds => {
-            writeln!(out, "{GREEN}HOLDS{GREEN:#}  {files}: {records} records, profile {}", report.profile)
+            writeln!(out, "{GREEN}HOLDS{GREEN:#}  {files}: {records}, profile {}", report.profile)
         }
         Outcome::Broken => {
             let bad = match report.bad {
-                0 => format!("{records} records, each of them good"),
-                bad => format!("{} of {records} records bad", number(bad)),
+                0 => format!("{records}, each of them good"),
+                bad => format!("{} of {records} bad", number(bad)),
             };
             writeln!(out, "{RED}BROKEN{RED:#}  {files}: {bad}, profile {}", report.profile)
         }
         Outcome::CannotTell => {
-            writeln!(out, "{YELLOW}CANNOT TELL{YELLOW:#}  {files}: {records} records, profile {}", report.profile)
+            writeln!(out, "{YELLOW}CANNOT TELL{YELLOW:#}  {files}: {records}, profile {}", report.profile)
         }
     };
     for reason in &report.cannot_tell {
@@ -54,11 +54,12 @@ pub(super) fn report(report: &Report) -> String {
         );
     }
     if report.groups.len() > SHOWN {
-        let _ = writeln!(out, "    and {} more kinds of finding: --json lists them", report.groups.len() - SHOWN);
+        let more = count((report.groups.len() - SHOWN) as u64, "more kind");
+        let _ = writeln!(out, "    and {more} of finding: --json lists them");
     }
     if report.duplicates > 0 {
-        let keys = if report.duplicates == 1 { "key stands" } else { "keys stand" };
-        let _ = writeln!(out, "  {RED}×{RED:#} {} {keys} twice", number(report.duplicates));
+        let stand = if report.duplicates == 1 { "stands" } else { "stand" };
+        let _ = writeln!(out, "  {RED}×{RED:#} {} {stand} twice", count(report.duplicates, "key"));
         for duplicate in report.duplicate_keys.iter().take(NAMES) {
             let (first, again) = (&duplicate.first, &duplicate.again);
             let _ = writeln!(
@@ -93,8 +94,9 @@ pub(super) fn report(report: &Report) -> String {
     let again = report.judged_again;
     let _ = writeln!(
         out,
-        "  {DIM}{} of {records} records were judged again on the slow path; {}{DIM:#}",
+        "  {DIM}{} of {records} {} judged again on the slow path; {}{DIM:#}",
         number(again),
+        if again == 1 { "was" } else { "were" },
         bytes(report.bytes)
     );
     out
@@ -103,9 +105,9 @@ pub(super) fn report(report: &Report) -> String {
 fn compared(out: &mut String, regression: &Regression) {
     let _ = writeln!(
         out,
-        "  against {}: {} records then, {} now",
+        "  against {}: {} then, {} now",
         regression.baseline,
-        number(regression.before),
+        count(regression.before, "record"),
         number(regression.now)
     );
     for change in &regression.changes {
@@ -156,7 +158,7 @@ fn keys(out: &mut String, what: &str, keys: &Keys) {
         return;
     }
     let (mark, sign) = sign(keys.broken, keys.accepted);
-    let _ = writeln!(out, "  {mark}{sign}{mark:#} {} keys {what}; {} allowed", number(keys.records), keys.allowed);
+    let _ = writeln!(out, "  {mark}{sign}{mark:#} {} {what}; {} allowed", count(keys.records, "key"), keys.allowed);
     names(out, &keys.keys, keys.records);
     if keys.keys.is_empty() {
         let _ = writeln!(out, "      {DIM}their names were not kept: --previous, or accept with --keep-keys{DIM:#}");
@@ -201,7 +203,8 @@ pub(super) fn fresh(fresh: &Fresh) -> String {
         _ => writeln!(out, "no record says in {} when it was made", fresh.path),
     };
     if fresh.without > 0 {
-        let _ = writeln!(out, "  {} records say nothing that can be read as a time", number(fresh.without));
+        let say = if fresh.without == 1 { "says" } else { "say" };
+        let _ = writeln!(out, "  {} {say} nothing that can be read as a time", count(fresh.without, "record"));
     }
     out
 }
@@ -209,7 +212,7 @@ pub(super) fn fresh(fresh: &Fresh) -> String {
 pub(super) fn sample(sample: &Sample) -> String {
     let mut out = String::new();
     let share = format!("{:.1} %", sample.at_most * 100.0);
-    let drawn = format!("{} of {} records", number(sample.sampled), number(sample.records));
+    let drawn = format!("{} of {}", number(sample.sampled), count(sample.records, "record"));
     let _ = match sample.bad.len() {
         0 if sample.unsure == 0 => {
             writeln!(out, "{GREEN}CLEAN{GREEN:#}  {} clean: up to {share} could be bad (95 %)", number(sample.sampled))
@@ -239,16 +242,20 @@ pub(super) fn explanation(explanation: &Explanation) -> String {
 
 /// `102,373 records, 500.0 MB`
 pub(super) fn counted(records: u64, size: u64) -> String {
-    format!("{} records, {}", number(records), bytes(size))
+    format!("{}, {}", count(records, "record"), bytes(size))
 }
 
 fn records_of(records: u64, findings: u64) -> String {
-    let noun = if records == 1 { "record" } else { "records" };
     if records == findings {
-        format!("{} {noun}", number(records))
+        count(records, "record")
     } else {
-        format!("{} {noun}, {} findings", number(records), number(findings))
+        format!("{}, {}", count(records, "record"), count(findings, "finding"))
     }
+}
+
+/// `1 record`, `77,801 records`
+fn count(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", number(count), if count == 1 { "" } else { "s" })
 }
 
 /// `77,801`

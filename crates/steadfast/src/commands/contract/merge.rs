@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::PathBuf;
 
+use steadfast_contract::comparison::Comparison;
 use steadfast_contract::judge::Judge;
 use steadfast_contract::part;
 use steadfast_contract::report::{self, Asked};
@@ -51,14 +52,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
         let reader: Box<dyn Read> = Box::new(BufReader::with_capacity(256 << 10, file));
         parts.push((path.display().to_string(), reader));
     }
-    let shown = Shown::going_on("merging parts");
-    let ran = part::merge(&judge, &mut parts, &args.how.options(&contract), args.how.max_findings);
     let asked = Asked {
         write_baseline: args.write_baseline.clone(),
         keep_keys: args.keep_keys,
         ..args.compare.asked(&args.how)
     };
-    let told = ran.and_then(|ran| report::tell(&judge, ran, &asked));
+    let comparison = Comparison::open(&judge, &asked).map_err(Refused::usage)?;
+    let shown = Shown::going_on("merging parts");
+    let told = part::merge(&judge, &mut parts, &args.how.options(&contract), args.how.max_findings)
+        .map(|ran| report::tell(&judge, ran, &asked, comparison));
     let _ = shown.stop();
     let (report, _) = told.map_err(Refused::usage)?;
     if args.json {
