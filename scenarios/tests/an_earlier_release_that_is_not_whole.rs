@@ -4,7 +4,7 @@
 use scenarios::steadfast::Workplace;
 
 const CONTRACT: &str = r#"{"type": "object", "x-key": "/id", "required": ["id"],
-  "properties": {"people": {"type": "array", "x-regression": {"populatedToEmpty": 0}}}, "x-regression": {"gone": 0}}"#;
+  "properties": {"id": {"type": "string"}, "people": {"type": "array", "x-regression": {"populatedToEmpty": 0}}}, "x-regression": {"gone": 0}}"#;
 const ANNA: &str = "{\"id\":\"anna\",\"people\":[1]}\n";
 const BERT: &str = "{\"id\":\"bert\",\"people\":[1]}\n";
 
