@@ -27,7 +27,10 @@ pub struct Fresh {
     pub holds: Option<bool>,
 }
 
-/// Judges at the moment `at`.
+/// A time may be so far ahead: a plain date is its first moment in UTC, and clocks differ.
+const AHEAD: i64 = 86_400;
+
+/// Judges at the moment `at`. A newest record from the future says nothing of the age of the others.
 pub fn judge(promise: &Freshness, times: &Times, at: Timestamp) -> Fresh {
     let age = times.newest.map(|newest| at.as_second() - newest);
     let written = |seconds: i64| Timestamp::from_second(seconds).map(|time| time.to_string()).ok();
@@ -39,7 +42,7 @@ pub fn judge(promise: &Freshness, times: &Times, at: Timestamp) -> Fresh {
         max_age_seconds: promise.max_age,
         without: times.without,
         at: at.to_string(),
-        holds: age.map(|age| age <= promise.max_age as i64),
+        holds: age.filter(|age| *age >= -AHEAD).map(|age| age <= promise.max_age as i64),
     }
 }
 

@@ -114,7 +114,11 @@ pub(crate) struct Whole {
 }
 
 impl Whole {
+    /// What is there already must be a file: a device, a pipe or a link would be replaced by one.
     pub(crate) fn new(target: &Path) -> Result<Whole, String> {
+        if fs::symlink_metadata(target).is_ok_and(|there| !there.is_file()) {
+            return Err(format!("{}: is no plain file, and would be replaced: name another", target.display()));
+        }
         let folder = match target.parent() {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),

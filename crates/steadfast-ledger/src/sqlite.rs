@@ -54,9 +54,10 @@ impl Default for Options {
 /// A ledger in an SQLite file.
 pub struct SqliteLedger {
     path: Arc<Path>,
+    /// They end before the writer does: the last connection to close puts the WAL into the file, and a reader cannot.
+    readers: Workers<Connection>,
     /// None when it was opened for reading.
     writer: Option<Workers<Connection>>,
-    readers: Workers<Connection>,
 }
 
 impl SqliteLedger {

@@ -20,9 +20,10 @@ pub(crate) enum Journal {
     SuperGone,
 }
 
-/// The name of a file beside the database.
+/// The name of a file beside the database: beside the file itself, as SQLite has it, where the path is a link.
 pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
+    let database = std::fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
+    let mut name = database.into_os_string();
     name.push(suffix);
     PathBuf::from(name)
 }

@@ -287,7 +287,7 @@ impl Schema {
         let columns: Vec<Column> = info
             .iter()
             .enumerate()
-            .map(|(at, info)| info.judged(sql, shape.strict, alias == Some(at), self.encoding))
+            .map(|(at, info)| info.judged(shape.strict, alias == Some(at), self.encoding))
             .collect::<Result<_, _>>()?;
 
         let tree = self.trees.len() as TreeId;
@@ -530,18 +530,12 @@ fn columns(sql: &Connection, table: &str) -> Result<Vec<ColumnInfo>, rusqlite::E
 }
 
 impl ColumnInfo {
-    fn judged(
-        &self,
-        sql: &Connection,
-        strict: bool,
-        alias: bool,
-        encoding: Encoding,
-    ) -> Result<Column, rusqlite::Error> {
+    fn judged(&self, strict: bool, alias: bool, encoding: Encoding) -> Result<Column, rusqlite::Error> {
         let affinity = affinity(&self.declared);
         let mut column = untyped(&self.name);
         column.real = affinity == Affinity::Real && !(strict && self.declared.eq_ignore_ascii_case("ANY"));
         column.default = match &self.default {
-            Some(text) if self.hidden == 0 => default_value(sql, text, &self.declared, encoding)?,
+            Some(text) if self.hidden == 0 => default_value(text, &self.declared, strict, encoding)?,
             Some(_) | None => Default::Null,
         };
         // The rowid's column holds NULL in the record; a virtual column is not in it.
@@ -598,21 +592,24 @@ fn affinity(declared: &str) -> Affinity {
     }
 }
 
-/// Lets SQLite itself turn a default's text into the value that a short record has: a constant, with the column's
-/// affinity applied. What is not a constant reads as NULL, as in SQLite.
-fn default_value(sql: &Connection, text: &str, declared: &str, encoding: Encoding) -> Result<Default, rusqlite::Error> {
-    if !is_constant(text) {
-        return Ok(Default::Null);
-    }
+/// Lets SQLite itself turn a default's text into the value that a short record has: what a column that is added to a
+/// row reads as. An INSERT would evaluate it otherwise: there `1.10` becomes the text `1.1`, and here it stays. What is
+/// not constant reads as NULL, and cannot be added.
+fn default_value(text: &str, declared: &str, strict: bool, encoding: Encoding) -> Result<Default, rusqlite::Error> {
     let kind = match affinity(declared) {
+        _ if strict && declared.eq_ignore_ascii_case("ANY") => "BLOB",
         Affinity::Blob => "BLOB",
         Affinity::Text => "TEXT",
         Affinity::Numeric => "NUMERIC",
         Affinity::Real => "REAL",
     };
-    let _ = sql;
     let scratch = Connection::open_in_memory()?;
-    scratch.execute_batch(&format!("CREATE TABLE d(c {kind} DEFAULT {text}, x); INSERT INTO d(x) VALUES(1);"))?;
+    scratch.execute_batch("CREATE TABLE d(x); INSERT INTO d VALUES(1);")?;
+    let add = |default: &str| scratch.execute_batch(&format!("ALTER TABLE d ADD COLUMN c {kind} DEFAULT {default}"));
+    // An expression comes without the parentheses that it stood in; a word without them is a text.
+    if add(text).is_err() && add(&format!("({text}\n)")).is_err() {
+        return Ok(Default::Null);
+    }
     scratch.query_row("SELECT c FROM d", [], |row| {
         Ok(match row.get_ref(0)? {
             ValueRef::Null => Default::Null,
@@ -631,28 +628,6 @@ fn encoded(text: &[u8], encoding: Encoding) -> Vec<u8> {
         Encoding::Utf16Le => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         Encoding::Utf16Be => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
     }
-}
-
-/// A literal: number, string, blob, NULL, TRUE, FALSE; with a sign or in parentheses. Anything else is evaluated by SQLite
-/// only when a row is inserted and is never the value of a short record.
-fn is_constant(text: &str) -> bool {
-    let mut text = text.trim();
-    while let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
-        text = inner.trim();
-    }
-    let unsigned = text.trim_start_matches(['+', '-', ' ']);
-    let quoted = |text: &str| {
-        text.len() >= 2
-            && text.starts_with('\'')
-            && text.ends_with('\'')
-            && !text[1..text.len() - 1].replace("''", "").contains('\'')
-    };
-    let number = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && unsigned.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '-'));
-    number
-        || quoted(text)
-        || (text.len() > 1 && text.starts_with(['x', 'X']) && quoted(&text[1..]))
-        || ["null", "true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 impl Default {

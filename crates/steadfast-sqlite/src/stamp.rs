@@ -15,6 +15,7 @@ use crate::identity::{Identity, WalIdentity};
 use crate::journal::beside;
 use crate::manifest::{Reference, hex};
 use crate::proof::{Level, Proof, Verdict};
+use crate::view::look_for_hot_journal;
 use crate::wal::WalHeader;
 use crate::{own_file, registry};
 
@@ -165,6 +166,7 @@ impl Stamp {
             return Err(ProveError::new(ProveErrorKind::NotAFile, path, "it is no file"));
         }
         let file = registry::open(path).map_err(io("cannot open it"))?;
+        look_for_hot_journal(path, &file)?;
         let log = open_log(path)?;
         let mut identity = Identity::of(&file, None).map_err(io("cannot read it"))?;
         if let Some((wal, header)) = &log {

@@ -260,7 +260,7 @@ fn open_file(path: &Path) -> Result<Arc<File>, ProveError> {
     registry::open(path).map_err(|why| ProveError::from_io(path, "cannot open it", &why))
 }
 
-fn look_for_hot_journal(path: &Path, file: &File) -> Result<(), ProveError> {
+pub(crate) fn look_for_hot_journal(path: &Path, file: &File) -> Result<(), ProveError> {
     let journal = match journal::look(path) {
         Ok(journal) => journal,
         Err(why) => {

@@ -3,8 +3,14 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Replaces a file. Who reads it meanwhile sees the old text or the new, never a part.
+/// Replaces a file. Who reads it meanwhile sees the old text or the new, never a part. What is no file, as `/dev/stdout`
+/// or a pipe, is written into: it would be gone otherwise.
 pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    // A link stays one: the file that it leads to is replaced.
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if is_special(path) {
+        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes());
+    }
     let mut file = beside(path)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
@@ -26,7 +32,15 @@ pub(crate) fn could_replace(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Err(io::Error::other("it is a folder"));
     }
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if is_special(path) {
+        return Ok(());
+    }
     beside(path).map(drop)
+}
+
+fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|there| !there.is_file())
 }
 
 fn beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
@@ -54,6 +68,22 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         assert!(could_replace(folder.path()).is_err());
         assert!(could_replace(&folder.path().join("no/such/folder")).is_err());
+    }
+
+    #[test]
+    fn a_link_stays_a_link_and_a_device_a_device() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, file) = (folder.path().join("link"), folder.path().join("file"));
+        std::fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        replace(&link, "new").unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "new");
+        let device = folder.path().join("device");
+        std::os::unix::fs::symlink("/dev/null", &device).unwrap();
+        could_replace(&device).unwrap();
+        replace(&device, "new").unwrap();
+        assert!(!Path::new("/dev/null").metadata().unwrap().is_file());
     }
 
     #[test]
