@@ -69,9 +69,16 @@ impl Postgres {
 
     /// Runs SQL as the superuser, in one go; what it answers, with `|` between columns and a line for each row.
     pub fn sql(&self, database: &str, sql: &str) -> String {
+        self.try_sql(database, sql).unwrap_or_else(|why| panic!("{sql}\n{why}"))
+    }
+
+    /// The same of a server that may not answer just now.
+    pub fn try_sql(&self, database: &str, sql: &str) -> Result<String, String> {
         let output = self.psql(database, sql);
-        assert!(output.status.success(), "{sql}\n{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("UTF-8").trim_end().to_owned()
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        Ok(String::from_utf8(output.stdout).expect("UTF-8").trim_end().to_owned())
     }
 
     /// Makes an empty database.

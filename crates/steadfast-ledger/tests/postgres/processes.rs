@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use scenarios::patience;
 use scenarios::postgres::{Options as Cluster, Postgres};
 use steadfast_core::ledger::{Filter, Head, Ledger, Record};
 use steadfast_ledger::conformance::sample::run;
@@ -125,11 +126,16 @@ fn a_kill_of_the_servers_own_process_neither_loses_nor_doubles_a_run() {
         random.wait_below(8000);
         let sql = "SELECT min(pid), (SELECT seq FROM steadfast.head) FROM pg_stat_activity \
                    WHERE application_name = 'steadfast'";
-        let found = server.sql("postgres", sql);
-        let (pid, reached) = found.split_once('|').unwrap();
-        kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGKILL).unwrap();
+        // The heads of before the last kill may be enough for the round: the server may still recover then.
+        let reached = patience::until("a process of the server to kill", || {
+            let found = server.try_sql("postgres", sql)?;
+            let (pid, reached) = found.split_once('|').ok_or_else(|| found.clone())?;
+            let pid = pid.parse().map_err(|_| format!("the writer is not connected: {found}"))?;
+            kill(Pid::from_raw(pid), Signal::SIGKILL).map_err(|why| why.to_string())?;
+            reached.parse::<u64>().map_err(|why| why.to_string())
+        });
         // What it reported before the kill may still be on its way to us: a few of what it wrote after.
-        let enough = reached.parse::<u64>().unwrap() + 5 * RECORDS_PER_RUN;
+        let enough = reached + 5 * RECORDS_PER_RUN;
         while heads.last().is_none_or(|head| head.seq < enough) {
             heads.push(writer.next().unwrap().unwrap_or_else(|why| panic!("round {round}: {why}")));
         }
