@@ -24,12 +24,7 @@ impl Comparison {
     pub fn open(judge: &Judge<'_>, asked: &Asked) -> Result<Option<Comparison>, String> {
         let Some(source) = asked.baseline.as_ref().or(asked.previous.as_ref()) else { return Ok(None) };
         let contract = judge.contract;
-        if !judge.keyed {
-            return Err(format!(
-                "{}: names no key, so releases cannot be compared: add \"x-key\": \"/id\" at its root",
-                contract.name
-            ));
-        }
+        contract.needs_key()?;
         let baseline = Baseline::open(source)?;
         if baseline.head.key != contract.key_paths() {
             return Err(format!(

@@ -248,6 +248,17 @@ impl Contract {
         }
     }
 
+    /// Releases are compared by key: the error says what to add.
+    pub fn needs_key(&self) -> Result<(), String> {
+        if self.key().is_empty() {
+            let name = &self.name;
+            return Err(format!(
+                "{name}: names no key, so releases cannot be compared: add \"x-key\": \"/id\" at its root"
+            ));
+        }
+        Ok(())
+    }
+
     pub(crate) fn key_paths(&self) -> Vec<String> {
         self.key().iter().map(ToString::to_string).collect()
     }

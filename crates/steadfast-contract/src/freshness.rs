@@ -23,14 +23,20 @@ pub struct Fresh {
     pub without: u64,
     /// When it was judged.
     pub at: String,
-    /// Whether the promise is kept; `None`: no record says when it was made.
+    /// Whether the promise is kept; `None`: no record says when it was made, or the newest says a time to come.
     pub holds: Option<bool>,
 }
 
 /// A time may be so far ahead: a plain date is its first moment in UTC, and clocks differ.
 const AHEAD: i64 = 86_400;
 
-/// Judges at the moment `at`. A newest record from the future says nothing of the age of the others.
+/// Whether an age (in seconds) is within what is promised. A newest record from the future says nothing of the age of the
+/// others: that is no answer.
+pub fn is_kept(age: i64, max_age: u64) -> Option<bool> {
+    (age >= -AHEAD).then_some(age <= i64::try_from(max_age).unwrap_or(i64::MAX))
+}
+
+/// Judges at the moment `at`.
 pub fn judge(promise: &Freshness, times: &Times, at: Timestamp) -> Fresh {
     let age = times.newest.map(|newest| at.as_second() - newest);
     let written = |seconds: i64| Timestamp::from_second(seconds).map(|time| time.to_string()).ok();
@@ -42,7 +48,7 @@ pub fn judge(promise: &Freshness, times: &Times, at: Timestamp) -> Fresh {
         max_age_seconds: promise.max_age,
         without: times.without,
         at: at.to_string(),
-        holds: age.filter(|age| *age >= -AHEAD).map(|age| age <= promise.max_age as i64),
+        holds: age.and_then(|age| is_kept(age, promise.max_age)),
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use steadfast_contract::check::{Running, run};
 use steadfast_contract::comparison::Comparison;
 use steadfast_contract::contract::{Contract as Promises, Options, Profile};
+use steadfast_contract::freshness::is_kept;
 use steadfast_contract::judge::{Judge, Look};
 use steadfast_contract::read::{Fault, Input};
 use steadfast_contract::report::{Asked, Outcome as Held, Report, tell};
@@ -309,9 +310,15 @@ fn fresh(seen: &ContractSeen, at: Timestamp, judgement: &mut Judgement) {
     match (seen.newest, seen.fresh_for) {
         (Some(newest), Some(limit)) => {
             let age = at.as_second().saturating_sub(newest.as_second());
-            if age > i64::try_from(limit).unwrap_or(i64::MAX) {
-                let expected = json!({ "younger_than": format!("{limit}s") });
-                judgement.add(codes::TOO_OLD, |f| f.of("fresh").expected(expected).seen(Seen::Value(json!(newest))));
+            let seen = Seen::Value(json!(newest));
+            let expected = json!({ "younger_than": format!("{limit}s") });
+            match is_kept(age, limit) {
+                Some(true) => {}
+                Some(false) => judgement.add(codes::TOO_OLD, |f| f.of("fresh").expected(expected).seen(seen)),
+                None => judgement.add(codes::NO_DATE, |f| {
+                    let detail = "the newest record is of a time to come: it says nothing of the age of the others";
+                    f.of("fresh").expected(expected).seen(seen).detail(detail)
+                }),
             }
         }
         (None, Some(_)) => judgement.add(codes::NO_DATE, |f| {

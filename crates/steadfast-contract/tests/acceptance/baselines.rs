@@ -182,3 +182,15 @@ fn what_is_not_watched_cannot_be_accepted() {
     let refused = run.of(&[&bench.file("after.jsonl", BEFORE)]).unwrap_err();
     assert!(refused.contains("watched are tags, gone and new"), "{refused}");
 }
+
+#[test]
+fn a_contract_without_a_key_is_never_compared_and_never_passes_for_it() {
+    let keyless = contract(r#"{"properties": {"id": {"type": "string"}}}"#);
+    let folder = tempfile::tempdir().unwrap();
+    let (now, baseline) = (folder.path().join("now.jsonl"), folder.path().join("baseline"));
+    std::fs::write(&now, "{\"id\":\"a\"}\n").unwrap();
+    let mut run = Run::new(&keyless);
+    run.asked.baseline = Some(baseline);
+    let refused = run.of(&[&now]).unwrap_err();
+    assert!(refused.contains("names no key, so releases cannot be compared"), "{refused}");
+}

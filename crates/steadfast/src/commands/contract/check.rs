@@ -285,11 +285,8 @@ impl How {
     }
 
     pub(super) fn look(&self, contract: &Contract, wanted: bool) -> Result<Look, Refused> {
-        if wanted && contract.key().is_empty() {
-            return Err(Refused::usage(format!(
-                "{}: names no key, so releases cannot be compared: add \"x-key\": \"/id\" at its root",
-                contract.name
-            )));
+        if wanted {
+            contract.needs_key().map_err(Refused::usage)?;
         }
         if wanted && self.without_keys {
             return Err(Refused::usage("--without-keys: releases are compared by key"));
