@@ -104,7 +104,10 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened, ProveError>
     look_for_hot_journal(path, &file)?;
     let log = if options.ignore_wal { None } else { take_log(path)? };
     let lock = match options.lock_for {
-        Some(limit) if log.is_none() => Some((hold_shared_lock(path)?, Instant::now() + limit)),
+        // SQLite would make a log to take a lock in WAL mode, and there it keeps no writer out.
+        Some(limit) if log.is_none() && !is_in_wal_mode(&file).map_err(io("cannot read"))? => {
+            Some((hold_shared_lock(path)?, Instant::now() + limit))
+        }
         Some(_) | None => None,
     };
     if lock.is_some() {
@@ -258,6 +261,13 @@ fn open_file(path: &Path) -> Result<Arc<File>, ProveError> {
         return Err(ProveError::new(ProveErrorKind::Empty, path, "the file is empty"));
     }
     registry::open(path).map_err(|why| ProveError::from_io(path, "cannot open it", &why))
+}
+
+/// The header's read version (file format, offset 19).
+fn is_in_wal_mode(file: &File) -> std::io::Result<bool> {
+    use std::os::unix::fs::FileExt;
+    let mut version = [0];
+    Ok(file.read_at(&mut version, 19)? == 1 && version[0] == 2)
 }
 
 pub(crate) fn look_for_hot_journal(path: &Path, file: &File) -> Result<(), ProveError> {

@@ -1,7 +1,7 @@
 //! Rows that are older than their columns: what they read as is the column's default, in SQLite's own reading of it.
 
 use rusqlite::Connection;
-use steadfast_sqlite::{Options, ProveErrorKind, Prover, Stamp, StampOutcome, Verdict};
+use steadfast_sqlite::{Prover, Verdict};
 
 /// A table with two rows, a column that was added to it, and an index over that.
 fn with_column(path: &std::path::Path, encoding: &str, column: &str) -> Connection {
@@ -70,39 +70,4 @@ fn a_default_that_came_behind_the_back_of_the_index_is_found() {
     drop(sql);
     let proof = Prover::new(&path).run(&mut |_| ()).unwrap();
     assert_eq!(proof.verdict, Verdict::Fail);
-}
-
-#[test]
-fn what_stands_beside_the_file_counts_where_the_path_is_a_link() {
-    let folder = tempfile::tempdir().unwrap();
-    let (file, link) = (folder.path().join("x.db"), folder.path().join("link.db"));
-    let sql = Connection::open(&file).unwrap();
-    sql.execute_batch(
-        "PRAGMA journal_mode=WAL; CREATE TABLE t(a); PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO t VALUES(1)",
-    )
-    .unwrap();
-    std::os::unix::fs::symlink("x.db", &link).unwrap();
-    let rows = |path: &std::path::Path| {
-        let proof = Prover::new(path).run(&mut |_| ()).unwrap();
-        proof.trees.iter().find(|tree| tree.name == "t").map(|tree| tree.entries)
-    };
-    assert_eq!((rows(&file), rows(&link)), (Some(1), Some(1)));
-    drop(sql);
-}
-
-#[test]
-fn a_hot_journal_is_never_trusted_whatever_the_stamp_says() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("x.db");
-    Connection::open(&path).unwrap().execute_batch("CREATE TABLE t(a)").unwrap();
-    let manifest = folder.path().join("x.manifest");
-    let options = Options { manifest_out: Some(manifest.clone()), ..Options::default() };
-    let proof = Prover::new(&path).options(options).run(&mut |_| ()).unwrap();
-    let made = Stamp::of(&proof, &manifest).unwrap();
-    made.save(&folder.path().join("x.stamp")).unwrap();
-    assert_eq!(made.check(&path, 8, false).unwrap().outcome, StampOutcome::Trusted);
-    let mut journal = vec![0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
-    journal.resize(1024, 1);
-    std::fs::write(folder.path().join("x.db-journal"), journal).unwrap();
-    assert_eq!(made.check(&path, 8, false).unwrap_err().kind, ProveErrorKind::HotJournal);
 }
