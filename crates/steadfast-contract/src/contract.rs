@@ -217,6 +217,7 @@ impl Contract {
         };
         let others = documents.lock().map(|mut documents| std::mem::take(&mut *documents)).unwrap_or_default();
         mistakes.extend(circle::find(&schema, draft, &others).map(|cycle| in_a_circle(&cycle)));
+        mistakes.extend(others.iter().filter_map(|(document, schema)| annotated_elsewhere(document, schema, draft)));
         let reached = reach::annotated(&schema, draft, &mut mistakes);
         if !mistakes.is_empty() {
             return Err(broken(mistakes));
@@ -402,6 +403,22 @@ impl Contract {
             .and_then(|(_, annotations)| annotations.states.get(&state))
             .and_then(|meaning| meaning.means.as_deref())
     }
+}
+
+/// Another document whose annotations nobody would follow: saying nothing would be a pass for what they forbid.
+fn annotated_elsewhere(document: &str, schema: &Value, draft: Draft) -> Option<String> {
+    let mut first = None;
+    subschemas::visit(schema, draft, &mut |pointer, members| {
+        let mut mistakes = Vec::new();
+        let read = |members| annotations::read(members, pointer, &mut mistakes, &mut Vec::new());
+        let annotated = members.as_object().map(read).is_some_and(|read| read != annotations::Annotations::default());
+        if first.is_none() && (annotated || !mistakes.is_empty()) {
+            first = Some(pointer.to_owned());
+        }
+    });
+    first.map(|pointer| {
+        format!("{document}#{pointer}: annotations are followed in the contract's own document only: move them into it")
+    })
 }
 
 fn least(one: Option<u64>, other: Option<u64>) -> Option<u64> {

@@ -40,6 +40,9 @@ pub(crate) fn annotated(schema: &Value, draft: Draft, mistakes: &mut Vec<String>
     let mut reached: Vec<Reached> = Vec::new();
     for (path, annotations, pointers, branch) in found {
         let watched = !annotations.states.is_empty() || annotations.regression.is_some();
+        if path.0.is_empty() && !annotations.states.is_empty() {
+            mistakes.push("x-states at the root: states are those of a record's members: say it there".to_owned());
+        }
         if watched && pointers.iter().any(|pointer| endless.contains(pointer)) {
             mistakes.push(format!(
                 "{path}: x-states and x-regression stand inside a definition that contains itself; such a path has no end"

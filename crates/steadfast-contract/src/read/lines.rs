@@ -15,6 +15,8 @@ pub(crate) struct Lines {
     until: Option<u64>,
     oversized: bool,
     finished: bool,
+    /// Why there is no more: told after the lines before the damage.
+    broken: Option<Fault>,
 }
 
 impl Lines {
@@ -29,6 +31,7 @@ impl Lines {
             until: None,
             oversized: false,
             finished: false,
+            broken: None,
         }
     }
 
@@ -71,6 +74,9 @@ impl Lines {
 impl Blocks for Lines {
     fn next(&mut self, block: &mut Block) -> Result<bool, Fault> {
         block.bytes.clear();
+        if let Some(fault) = self.broken.take() {
+            return Err(fault);
+        }
         if self.finished {
             return Ok(false);
         }
@@ -82,7 +88,19 @@ impl Blocks for Lines {
         let mut searched = 0;
         loop {
             let wanted = self.block.saturating_sub(block.bytes.len()).max(self.block / 2);
-            let got = self.source.read(&mut block.bytes, wanted)?;
+            let got = match self.source.read(&mut block.bytes, wanted) {
+                Ok(got) => got,
+                // The whole lines before the damage are judged.
+                Err(fault) => match memchr::memrchr(b'\n', &block.bytes) {
+                    Some(end) if !self.oversized => {
+                        block.bytes.truncate(end + 1);
+                        block.sort = Sort::Lines;
+                        self.broken = Some(fault);
+                        return Ok(true);
+                    }
+                    Some(_) | None => return Err(fault),
+                },
+            };
             let end_of_input = got < wanted;
             // A part ends with the record that holds its last byte.
             if let Some(until) = self.until

@@ -139,7 +139,7 @@ impl Source {
         }
     }
 
-    /// Appends `count` bytes, or somewhat more; fewer only at the end.
+    /// Appends `count` bytes, or somewhat more; fewer only at the end. Before an error, too, what could be read is appended.
     pub(crate) fn read(&mut self, into: &mut Vec<u8>, count: usize) -> Result<usize, Fault> {
         let before = into.len();
         let held = self.peeked.len().saturating_sub(self.given).min(count);

@@ -67,8 +67,10 @@ fn what_is_no_contract_is_refused_in_words() {
         #/x-states: "nul" is none of absent, null, empty, populated
         #/x-states: empty.gat: none of means, write, gate, load
         #/x-states: null: "never computed" is none of allow, count, breach; a meaning in words is {"means": "never computed"}
+        x-states at the root: states are those of a record's members: say it there
     {"x-states": {"null": {"load": "repair"}}}
         #/x-states: "repair" needs a default in x-onInvalid
+        x-states at the root: states are those of a record's members: say it there
     {"x-regression": {"populatedToNothing": 0}, "x-key": 5}
         #/x-key: a JSON pointer such as "/id", or a list of them
         #/x-regression: "populatedToNothing" is no transition; populatedToEmpty, populatedToNull, nullToAbsent, ... are
@@ -237,4 +239,25 @@ fn ajv_finds_the_example_clean() {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/ajv-vocabulary.json").display()
     );
     run("node", &["-e", &script]);
+}
+
+#[test]
+fn annotations_that_nobody_would_follow_are_refused() {
+    let root = check(r#"{"type": "object", "x-states": {"empty": "breach"}}"#);
+    assert_eq!(root, "x-states at the root: states are those of a record's members: say it there");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("c.json");
+    std::fs::write(&file, r#"{"properties": {"v": {"$ref": "t.json"}}}"#).unwrap();
+    let with = |other: &str| {
+        std::fs::write(folder.path().join("t.json"), other).unwrap();
+        match Contract::open(&file, &Options::default()) {
+            Ok(_) => "fine".to_owned(),
+            Err(broken) => broken.mistakes.join("\n"),
+        }
+    };
+    assert_eq!(with(r#"{"type": "string"}"#), "fine");
+    let refused = with(r#"{"type": "string", "x-states": {"empty": "breach"}}"#);
+    assert!(refused.contains("t.json#: annotations are followed in the contract's own document only"), "{refused}");
+    // A word that is nearly ours, too.
+    assert!(with(r#"{"$defs": {"a": {"x-stats": 1}}}"#).contains("t.json#/$defs/a: annotations"));
 }

@@ -89,6 +89,16 @@ fn packed_data_is_read_and_data_cut_short_is_not_called_good() {
     let zst = zstd::encode_all(long.as_bytes(), 1).unwrap();
     let cut = plain("x.jsonl.zst", &zst[..zst.len() / 2]);
     assert!(cut.starts_with("CannotTell"), "{cut}");
+
+    // What stands before the damage is judged, on the last block too: a bad record is one.
+    for end in [1, 8, 30] {
+        let bad = ["{\"id\":\"bad\"}\n", &long].concat();
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all(bad.as_bytes()).unwrap();
+        let gz = gz.finish().unwrap();
+        let cut = plain("x.jsonl.gz", &gz[..gz.len() - end]);
+        assert!(cut.starts_with("Broken") && cut.contains("1 bad") && cut.contains("ends too early"), "{end}: {cut}");
+    }
 }
 
 #[test]

@@ -9,6 +9,8 @@ use steadfast_contract::regression::{Change, Keys, Regression};
 use steadfast_contract::report::{Outcome, Report};
 use steadfast_contract::spot_check::Sample;
 
+use crate::render::text::plain;
+
 /// Groups and names that a person is shown; `--json` has the rest.
 const SHOWN: usize = 12;
 const NAMES: usize = 5;
@@ -20,7 +22,7 @@ const DIM: Style = Style::new().dimmed();
 
 pub(super) fn report(report: &Report) -> String {
     let mut out = String::new();
-    let files = report.files.join(", ");
+    let files = plain(&report.files.join(", ")).into_owned();
     let records = count(report.records, "record");
     let _ = match report.outcome {
         Outcome::Holds => {
@@ -38,13 +40,13 @@ pub(super) fn report(report: &Report) -> String {
         }
     };
     for reason in &report.cannot_tell {
-        let _ = writeln!(out, "  {YELLOW}?{YELLOW:#} {reason}");
+        let _ = writeln!(out, "  {YELLOW}?{YELLOW:#} {}", plain(reason));
     }
     for group in report.groups.iter().take(SHOWN) {
         let mark = if group.first.severity.breaks() { RED } else { YELLOW };
-        let _ = writeln!(out, "  {mark}×{mark:#} {}", group.text);
-        let key = group.first.key.as_ref().map(|key| format!(" (key {key})")).unwrap_or_default();
-        let file = if report.files.len() > 1 { format!("{}, ", group.first.file) } else { String::new() };
+        let _ = writeln!(out, "  {mark}×{mark:#} {}", plain(&group.text));
+        let key = group.first.key.as_ref().map(|key| format!(" (key {})", plain(key))).unwrap_or_default();
+        let file = if report.files.len() > 1 { format!("{}, ", plain(&group.first.file)) } else { String::new() };
         let _ = writeln!(
             out,
             "      {DIM}{}, first at {file}line {}, byte {}{key}{DIM:#}",
@@ -65,7 +67,7 @@ pub(super) fn report(report: &Report) -> String {
             let _ = writeln!(
                 out,
                 "      {DIM}{}: line {} and line {}{DIM:#}",
-                duplicate.key,
+                plain(&duplicate.key),
                 number(first.1),
                 number(again.1)
             );
@@ -79,17 +81,18 @@ pub(super) fn report(report: &Report) -> String {
         let _ = writeln!(out, "  {mark}{sign}{mark:#} {}: {}", promise.promise, promise.seen);
     }
     for counted in report.states.iter().filter(|counted| counted.records > 0) {
-        let means = counted.means.as_ref().map(|means| format!(" ({means})")).unwrap_or_default();
-        let _ = writeln!(out, "  {}: {} {}{means}", counted.path, number(counted.records), counted.state.word());
+        let means = counted.means.as_ref().map(|means| format!(" ({})", plain(means))).unwrap_or_default();
+        let _ =
+            writeln!(out, "  {}: {} {}{means}", plain(&counted.path), number(counted.records), counted.state.word());
     }
     if let Some(regression) = &report.regression {
         compared(&mut out, regression);
     }
     for rule in &report.not_judged {
-        let _ = writeln!(out, "  {DIM}not judged here: {rule}{DIM:#}");
+        let _ = writeln!(out, "  {DIM}not judged here: {}{DIM:#}", plain(rule));
     }
     if !report.foreign_annotations.is_empty() {
-        let _ = writeln!(out, "  {DIM}not ours, ignored: {}{DIM:#}", report.foreign_annotations.join(", "));
+        let _ = writeln!(out, "  {DIM}not ours, ignored: {}{DIM:#}", plain(&report.foreign_annotations.join(", ")));
     }
     let again = report.judged_again;
     let _ = writeln!(
@@ -106,7 +109,7 @@ fn compared(out: &mut String, regression: &Regression) {
     let _ = writeln!(
         out,
         "  against {}: {} then, {} now",
-        regression.baseline,
+        plain(&regression.baseline),
         count(regression.before, "record"),
         number(regression.now)
     );
@@ -118,13 +121,16 @@ fn compared(out: &mut String, regression: &Regression) {
     keys(out, "gone", &regression.gone);
     keys(out, "new", &regression.new);
     for path in &regression.no_baseline_for {
-        let _ =
-            writeln!(out, "  {YELLOW}?{YELLOW:#} {path}: no baseline for it; it is compared from the next release on");
+        let _ = writeln!(
+            out,
+            "  {YELLOW}?{YELLOW:#} {}: no baseline for it; it is compared from the next release on",
+            plain(path)
+        );
     }
     if !regression.to_accept.is_empty() {
         let flags: Vec<String> =
             regression.to_accept.iter().map(|accept| format!("--accept-regression {accept}")).collect();
-        let _ = writeln!(out, "  if that is meant: {}", flags.join(" "));
+        let _ = writeln!(out, "  if that is meant: {}", plain(&flags.join(" ")));
     }
 }
 
@@ -135,7 +141,7 @@ fn changed(out: &mut String, change: &Change, attribution: Option<&str>) {
     let _ = writeln!(
         out,
         "  {mark}{sign}{mark:#} {}: {} {from} became {} ({} of {}){allowed}",
-        change.path,
+        plain(&change.path),
         number(change.records),
         to.to_lowercase(),
         percent(change.records, change.of),
@@ -147,9 +153,9 @@ fn changed(out: &mut String, change: &Change, attribution: Option<&str>) {
             .by
             .iter()
             .take(NAMES)
-            .map(|(who, count, _)| format!("{who} {} of {}", number(*count), number(change.records)))
+            .map(|(who, count, _)| format!("{} {} of {}", plain(who), number(*count), number(change.records)))
             .collect();
-        let _ = writeln!(out, "      {DIM}by {attribution}: {}{DIM:#}", by.join(", "));
+        let _ = writeln!(out, "      {DIM}by {}: {}{DIM:#}", plain(attribution), by.join(", "));
     }
 }
 
@@ -180,7 +186,7 @@ fn names(out: &mut String, keys: &[String], all: u64) {
     let some: Vec<&str> = keys.iter().take(NAMES).map(String::as_str).collect();
     let more = all.saturating_sub(some.len() as u64);
     let more = if more > 0 { format!(" and {} more", number(more)) } else { String::new() };
-    let _ = writeln!(out, "      {DIM}e.g. {}{more}{DIM:#}", some.join(", "));
+    let _ = writeln!(out, "      {DIM}e.g. {}{more}{DIM:#}", plain(&some.join(", ")));
 }
 
 pub(super) fn fresh(fresh: &Fresh) -> String {
@@ -224,7 +230,7 @@ pub(super) fn sample(sample: &Sample) -> String {
         ),
     };
     for bad in sample.bad.iter().take(SHOWN) {
-        let _ = writeln!(out, "  {RED}×{RED:#} line {}: {}", number(bad.line), bad.finding);
+        let _ = writeln!(out, "  {RED}×{RED:#} line {}: {}", number(bad.line), plain(&bad.finding));
     }
     let _ = writeln!(out, "  {DIM}drawn: {drawn}; the same again with --seed {}{DIM:#}", sample.seed);
     out
