@@ -306,3 +306,18 @@ fn a_flipped_bit_anywhere_in_the_file_is_found_or_harmless() {
     }
     assert!(found > 200, "{found} found, {harmless} harmless");
 }
+
+#[test]
+fn a_ledger_that_was_closed_is_one_file_which_can_be_copied() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    // Whoever reads has a connection, too: the last one to close puts the log into the file, if it may write.
+    for round in 0..20 {
+        let ledger = open(&path).unwrap();
+        wait(ledger.commit(Batch { records: vec![note(0, "n")], ..Batch::default() })).unwrap();
+        assert_eq!(wait(ledger.head()).unwrap().seq, round + 1);
+        drop(ledger);
+        let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(names.iter().all(|name| name == "ledger.db" || name == ".gitignore"), "round {round}: {names:?}");
+    }
+}
