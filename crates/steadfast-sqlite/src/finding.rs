@@ -110,6 +110,8 @@ codes! {
     EntryShape = "entry-shape", Reindex;
     /// NULL in a NOT NULL column.
     NullValue = "null-value", Rows;
+    /// A row that does not satisfy a CHECK of its table.
+    CheckFailed = "check-failed", Rows;
     /// A value of the wrong type in a STRICT table.
     WrongType = "wrong-type", Rows;
     /// A number in a TEXT column.

@@ -45,6 +45,7 @@ mod row;
 mod schema;
 mod sketch;
 mod source;
+mod sqlite_words;
 mod stamp;
 mod through_sqlite;
 mod varint;

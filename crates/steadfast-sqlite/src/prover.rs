@@ -234,17 +234,17 @@ impl<'a> Run<'a> {
             }
             Some(_) | None => None,
         };
-        let goes_on = saved.is_some();
-        let manifest = match &options.manifest_out {
-            Some(path) => Some(
-                Leaves::begin(path, source.geometry.page_size, source.pages, goes_on)
-                    .map_err(state("cannot write the manifest", path))?,
-            ),
-            None => None,
-        };
         let key = match &saved {
             Some(saved) => saved.key,
             None => random_key().map_err(|why| ProveError::from_io(self.path, "cannot draw a random seed", &why))?,
+        };
+        let goes_on = saved.is_some();
+        let manifest = match &options.manifest_out {
+            Some(path) => Some(
+                Leaves::begin(path, source.geometry.page_size, source.pages, goes_on, key)
+                    .map_err(state("cannot write the manifest", path))?,
+            ),
+            None => None,
         };
         let hash = EntryHash::new(key, plan.schema.trees.len());
         let common = Common { source, plan: &plan, hash: &hash, planted: options.planted, seek: None };

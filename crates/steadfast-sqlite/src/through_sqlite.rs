@@ -13,6 +13,7 @@ use crate::plan::Plan;
 use crate::progress::{Bell, Halt};
 use crate::proof::Unproven;
 use crate::source::Source;
+use crate::sqlite_words;
 use crate::vfs::{self, Pinned};
 use crate::worker::Tally;
 
@@ -62,7 +63,8 @@ impl Asked<'_> {
         for table in &plan.schema.tables {
             let (Some(through), true) = (&table.through_sqlite, plan.in_scope[table.tree as usize]) else { continue };
             let pragma = if through.full { "integrity_check" } else { "quick_check" };
-            match self.one(pragma, &table.name, &through.why, findings, unproven) {
+            let words = |line: &str, expected: &str| sqlite_words::finding(line, expected, plan, table);
+            match self.one(pragma, &table.name, &through.why, &words, findings, unproven) {
                 Ran::Through => {
                     let (tallies, bell) = (self.tallies, self.bell);
                     let halt = partial_index::count(self.sql, plan, table, tallies, bell, findings, unproven);
@@ -86,7 +88,11 @@ impl Asked<'_> {
             match &table.module {
                 Ok(module) => {
                     let why = format!("virtual table of {module}");
-                    if let Ran::Halted(halt) = self.one("integrity_check", &table.name, &why, findings, unproven) {
+                    let words = |line: &str, expected: &str| {
+                        Finding::new(Code::ThroughSqlite, expected, line).in_tree(&table.name)
+                    };
+                    let ran = self.one("integrity_check", &table.name, &why, &words, findings, unproven);
+                    if let Ran::Halted(halt) = ran {
                         return Some(halt);
                     }
                 }
@@ -99,17 +105,26 @@ impl Asked<'_> {
         None
     }
 
-    fn one(&self, pragma: &str, table: &str, why: &str, findings: &mut Findings, unproven: &mut Vec<Unproven>) -> Ran {
+    /// `words` makes a finding of what SQLite said and of what it should have.
+    fn one(
+        &self,
+        pragma: &str,
+        table: &str,
+        why: &str,
+        words: &dyn Fn(&str, &str) -> Finding,
+        findings: &mut Findings,
+        unproven: &mut Vec<Unproven>,
+    ) -> Ran {
         let quoted = table.replace('\'', "''");
         let rows: Result<Vec<String>, rusqlite::Error> = self
             .sql
             .prepare(&format!("PRAGMA main.{pragma}('{quoted}')"))
             .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
-        let fault = |seen: &str| Finding::new(Code::ThroughSqlite, format!("ok from {pragma} ({why})"), seen);
+        let expected = format!("ok from {pragma} ({why})");
         match rows {
             Ok(rows) => {
                 for row in rows.iter().filter(|row| row.as_str() != "ok") {
-                    findings.push(fault(row).in_tree(table));
+                    findings.push(words(row, &expected));
                 }
                 Ran::Through
             }
@@ -119,7 +134,8 @@ impl Asked<'_> {
                 }
                 match error.sqlite_error_code() {
                     Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                        findings.push(fault(&error.to_string()).in_tree(table));
+                        let seen = error.to_string();
+                        findings.push(Finding::new(Code::ThroughSqlite, expected, seen).in_tree(table));
                     }
                     _ => {
                         unproven.push(Unproven { name: table.to_owned(), why: format!("{why}: SQLite says: {error}") })

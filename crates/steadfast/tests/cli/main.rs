@@ -6,6 +6,7 @@ mod proving;
 mod scoping;
 mod shop;
 mod sqlite_diff;
+mod sqlite_telling;
 mod sqlite_verify;
 mod typing;
 mod verifying;
