@@ -1,6 +1,7 @@
 //! The real binary against real servers on loopback ports.
 
 mod formats;
+mod importing;
 mod interrupt;
 mod proving;
 mod scoping;
