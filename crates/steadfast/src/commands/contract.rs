@@ -17,6 +17,8 @@ use steadfast_contract::contract::{Contract, Formats, Options, Profile};
 use steadfast_contract::report::Outcome;
 use steadfast_core::exit::Exit;
 
+use crate::render::say as print;
+
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -127,11 +129,6 @@ fn exit_of(outcome: Outcome) -> Exit {
         Outcome::Broken => Exit::Hold,
         Outcome::CannotTell => Exit::CannotTell,
     }
-}
-
-/// Prints to standard output; a closed pipe is no reason to change the exit code.
-fn print(text: &str) {
-    let _ = anstream::stdout().write_all(text.as_bytes());
 }
 
 fn print_json(value: &impl serde::Serialize) {

@@ -10,5 +10,6 @@ mod sqlite_diff;
 mod sqlite_telling;
 mod sqlite_verify;
 mod typing;
+mod unheard;
 mod verifying;
 mod watching;

@@ -10,7 +10,7 @@ use steadfast_sqlite::{Code, Differing, ProveError, ProveErrorKind, Reference, c
 use super::child::{Obstacle, Request, ask};
 use super::{bytes, count, grouped};
 use crate::render::text::{GREEN, Layout, RED, YELLOW, plain};
-use crate::render::{Page, print};
+use crate::render::{Page, say};
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -55,11 +55,8 @@ pub(crate) fn run(args: Args) -> Exit {
         Ok(compared) => {
             let is_same = compared.is_same();
             let text = if args.json { format!("{}\n", to_json(&args, &compared)) } else { to_text(&args, &compared) };
-            match print(&text) {
-                Ok(()) if is_same => Exit::Proceed,
-                Ok(()) => Exit::Hold,
-                Err(_) => Exit::CannotTell,
-            }
+            say(&text);
+            if is_same { Exit::Proceed } else { Exit::Hold }
         }
         Err(Stop::Refused(exit)) => exit,
         Err(Stop::Obstacle(obstacle)) => {
@@ -73,7 +70,7 @@ pub(crate) fn run(args: Args) -> Exit {
                 layout.field(2, "do", &obstacle.advice);
                 layout.finish()
             };
-            let _ = print(&text);
+            say(&text);
             Exit::CannotTell
         }
     }

@@ -10,7 +10,7 @@ use super::child::{Request, ask};
 use super::verify::{self, PassFlags};
 use super::{bytes, count, grouped};
 use crate::render::text::{BOLD, Layout, cut, padded, plain};
-use crate::render::{Page, print};
+use crate::render::{Page, say};
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -42,9 +42,7 @@ pub(crate) fn run(args: Args) -> Exit {
         }
         Ok(_) | Err(_) => verify::to_text(&args.file, &answer, None, &page),
     };
-    if print(&text).is_err() {
-        return Exit::CannotTell;
-    }
+    say(&text);
     if was_stopped { Exit::Interrupted } else { verify::exit_of(&answer) }
 }
 

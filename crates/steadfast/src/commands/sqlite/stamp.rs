@@ -10,7 +10,7 @@ use super::child::{Obstacle, Request, ask};
 use super::verify::{self, PassFlags};
 use super::{count, grouped, state_path, time};
 use crate::render::text::{GREEN, Layout, RED, YELLOW, plain, shell_word};
-use crate::render::{Page, print};
+use crate::render::{Page, say};
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -97,9 +97,7 @@ pub(crate) fn run(args: Args) -> Exit {
         Some(Err(_)) => Exit::CannotTell,
         Some(Ok(())) | None => verify::exit_of(&answer),
     };
-    if print(&text).is_err() {
-        return Exit::CannotTell;
-    }
+    say(&text);
     if was_stopped { Exit::Interrupted } else { exit }
 }
 
@@ -116,7 +114,8 @@ pub(crate) fn check(args: CheckArgs) -> Exit {
         Err(_) => Exit::CannotTell,
     };
     let text = if args.json { to_json(&args, checked) } else { to_text(&args, checked) };
-    if print(&text).is_err() { Exit::CannotTell } else { exit }
+    say(&text);
+    exit
 }
 
 fn to_json(args: &CheckArgs, checked: Result<StampCheck, ProveError>) -> String {

@@ -11,7 +11,7 @@ use steadfast_sqlite::{Code, Finding, Level, Proof, Repair, Verdict};
 use super::child::{Answer, Obstacle, Request, ask};
 use super::{amount, bytes, count, grouped};
 use crate::render::text::{BOLD, GREEN, Layout, RED, YELLOW, plain, shell_word};
-use crate::render::{Page, print};
+use crate::render::{Page, say};
 use crate::session::lapse;
 
 /// The command's arguments.
@@ -125,9 +125,7 @@ pub(crate) fn run(args: Args) -> Exit {
         } else {
             to_text(file, &answer, args.resume.as_deref(), &Page::of_stdout())
         };
-        if print(&text).is_err() {
-            return Exit::CannotTell;
-        }
+        say(&text);
         if was_stopped {
             return Exit::Interrupted;
         }
