@@ -117,8 +117,8 @@ pub(crate) fn load(
         return Err(ProveError::new(ProveErrorKind::OtherIdentity, database, seen));
     }
     if head.scope != scope {
-        let seen = format!("the state was saved for another scope ({}; this run: {scope})", head.scope);
-        return Err(ProveError::new(ProveErrorKind::OtherIdentity, database, seen));
+        let seen = format!("it was saved by a run with other flags: {}; this run has {scope}", head.scope);
+        return Err(ProveError::new(ProveErrorKind::State, path, seen));
     }
     let mut share = Share::new(plan, max_findings);
     if head.rows.len() != plan.sketches

@@ -12,6 +12,7 @@ use crate::partial_index;
 use crate::plan::Plan;
 use crate::progress::{Bell, Halt};
 use crate::proof::Unproven;
+use crate::schema::Schema;
 use crate::source::Source;
 use crate::sqlite_words;
 use crate::vfs::{self, Pinned};
@@ -19,6 +20,9 @@ use crate::worker::Tally;
 
 /// The longest value that SQL may make.
 const LONGEST_VALUE: i32 = 512 << 20;
+
+/// What SQLite may keep of the view in memory. A lookup for every row of a table reads a page as often as it is not there.
+const CACHE_KIB: u32 = 32 << 10;
 
 /// Opens the view with every guard that SQLite has.
 pub(crate) fn connect(source: &Arc<Source>, bell: &Bell, heap: Option<u64>) -> Result<Pinned, rusqlite::Error> {
@@ -35,6 +39,12 @@ pub(crate) fn connect(source: &Arc<Source>, bell: &Bell, heap: Option<u64>) -> R
     let bell = bell.clone();
     sql.progress_handler(10_000, Some(move || bell.rings().is_some()))?;
     Ok(pinned)
+}
+
+/// Reads the schema, as all that follows must.
+pub(crate) fn schema(sql: &Connection) -> Result<Schema, rusqlite::Error> {
+    sql.execute_batch(&format!("PRAGMA cache_size=-{CACHE_KIB}"))?;
+    Schema::read(sql)
 }
 
 /// What the run knows when it comes to the tables that SQLite has to judge.

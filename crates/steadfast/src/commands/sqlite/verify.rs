@@ -213,7 +213,8 @@ fn of_proof(layout: &mut Layout, file: &Path, proof: &Proof, resume: Option<&Pat
                 let state = shell_word(state.as_os_str());
                 layout.field(2, "do", &format!("the state is kept: the same command with --resume {state} goes on"));
             }
-            Some(_) | None => {
+            Some(_) => layout.field(2, "do", "give it more time: it had not come far enough for anything to be kept"),
+            None => {
                 layout.field(
                     2,
                     "do",
