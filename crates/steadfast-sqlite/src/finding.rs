@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::raw_name;
+
 macro_rules! codes {
     ($($(#[doc = $meaning:literal])+ $name:ident = $word:literal, $repair:ident;)+) => {
         /// The kinds of faults. The word is stable and is what scripts match on.
@@ -156,7 +158,8 @@ pub struct Finding {
 impl Finding {
     /// A fault of the whole file.
     pub fn new(code: Code, expected: impl Into<String>, seen: impl Into<String>) -> Finding {
-        Finding { code, page: None, tree: None, rowid: None, expected: expected.into(), seen: seen.into() }
+        let (expected, seen) = (raw_name::shown(expected.into()), raw_name::shown(seen.into()));
+        Finding { code, page: None, tree: None, rowid: None, expected, seen }
     }
 
     /// On a page.
@@ -169,7 +172,7 @@ impl Finding {
     /// In a tree.
     #[must_use]
     pub fn in_tree(mut self, tree: impl Into<String>) -> Finding {
-        self.tree = Some(tree.into());
+        self.tree = Some(raw_name::shown(tree.into()));
         self
     }
 

@@ -38,6 +38,7 @@ mod planted;
 mod progress;
 mod proof;
 mod prover;
+mod raw_name;
 mod record;
 mod registry;
 mod resume;

@@ -25,6 +25,7 @@ use crate::pagemap::PageMap;
 use crate::plan::Plan;
 use crate::progress::{Bell, Event, Halt, Progress, Stage};
 use crate::proof::{Level, Proof, Stopped, TreeReport, Unproven, Verdict};
+use crate::raw_name;
 use crate::resume;
 use crate::schema::{Role, Schema};
 use crate::source::{ReadFault, Source};
@@ -534,8 +535,8 @@ fn trees(plan: &Plan, share: &Share) -> Vec<TreeReport> {
         .zip(&plan.in_scope)
         .filter(|(_, in_scope)| **in_scope)
         .map(|((tree, tally), _)| TreeReport {
-            name: tree.name.clone(),
-            table: plan.schema.tables[tree.table].name.clone(),
+            name: raw_name::shown(tree.name.clone()),
+            table: raw_name::shown(plan.schema.tables[tree.table].name.clone()),
             is_index: matches!(tree.role, Role::Index(_)),
             entries: tally.entries,
             pages: tally.leaf_pages + tally.interior_pages + tally.overflow_pages,

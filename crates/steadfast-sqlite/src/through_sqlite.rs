@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::finding::{Code, Finding, Findings};
@@ -12,6 +13,7 @@ use crate::partial_index;
 use crate::plan::Plan;
 use crate::progress::{Bell, Halt};
 use crate::proof::Unproven;
+use crate::raw_name;
 use crate::schema::Schema;
 use crate::source::Source;
 use crate::sqlite_words;
@@ -90,7 +92,7 @@ impl Asked<'_> {
         for (tree, _) in in_scope {
             if let Some(collation) = tree.order.as_ref().and_then(|order| order.unknown_collation()) {
                 let why = format!("its order is that of the collation {collation}, which only the application knows");
-                unproven.push(Unproven { name: tree.name.clone(), why });
+                unproven.push(Unproven::new(&tree.name, why));
             }
         }
         let is_wanted = |name: &str| self.only.is_none_or(|only| name.eq_ignore_ascii_case(only));
@@ -108,7 +110,7 @@ impl Asked<'_> {
                 }
                 Err(module) => {
                     let why = format!("its module {module} is not in this SQLite; its shadow tables were judged");
-                    unproven.push(Unproven { name: table.name.clone(), why });
+                    unproven.push(Unproven::new(&table.name, why));
                 }
             }
         }
@@ -125,11 +127,15 @@ impl Asked<'_> {
         findings: &mut Findings,
         unproven: &mut Vec<Unproven>,
     ) -> Ran {
-        let quoted = table.replace('\'', "''");
-        let rows: Result<Vec<String>, rusqlite::Error> = self
-            .sql
-            .prepare(&format!("PRAGMA main.{pragma}('{quoted}')"))
-            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
+        // By a parameter, for a name need not be text that a statement can hold.
+        let rows: Result<Vec<String>, rusqlite::Error> =
+            self.sql.prepare(&format!("SELECT * FROM pragma_{pragma}(?1, 'main')")).and_then(|mut statement| {
+                let said = statement.query_map([raw_name::bound(table)], |row| match row.get_ref(0)? {
+                    ValueRef::Text(bytes) => Ok(raw_name::of_bytes(bytes)),
+                    other => Err(rusqlite::Error::InvalidColumnType(0, pragma.to_owned(), other.data_type())),
+                });
+                said?.collect()
+            });
         let expected = format!("ok from {pragma} ({why})");
         match rows {
             Ok(rows) => {
@@ -147,9 +153,7 @@ impl Asked<'_> {
                         let seen = error.to_string();
                         findings.push(Finding::new(Code::ThroughSqlite, expected, seen).in_tree(table));
                     }
-                    _ => {
-                        unproven.push(Unproven { name: table.to_owned(), why: format!("{why}: SQLite says: {error}") })
-                    }
+                    _ => unproven.push(Unproven::new(table, format!("{why}: SQLite says: {error}"))),
                 }
                 Ran::Refused
             }
