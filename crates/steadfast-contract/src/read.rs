@@ -132,6 +132,10 @@ pub(crate) trait Blocks: Send {
     fn next(&mut self, block: &mut Block) -> Result<bool, Fault>;
     /// Whether the input is still what it was when it was opened.
     fn changed(&self) -> Option<String>;
+    /// What stands above the records and belongs to all of them: the header of CSV, with its line end.
+    fn header(&self) -> &[u8] {
+        b""
+    }
 }
 
 /// How the records of an input are laid out, by its name and its first bytes.
