@@ -18,9 +18,10 @@ use crate::contract::envelope::Envelope;
 use crate::contract::reach::Reached;
 use crate::draft::Draft;
 use crate::finding::{Severity, Token};
+use crate::plan::compile::Endless;
 use crate::plan::{Plan, compile};
 use crate::states::{Path, State, Step};
-use crate::{strict, subschemas};
+use crate::{stack, strict, subschemas};
 
 /// How strictly a contract is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -152,6 +153,17 @@ impl Contract {
         folder: &FilePath,
         options: &Options,
     ) -> Result<Contract, Broken> {
+        stack::with_room(|| Contract::build_here(name, schema, envelope, seed, folder, options))
+    }
+
+    fn build_here(
+        name: &str,
+        schema: Value,
+        envelope: Option<Envelope>,
+        seed: u64,
+        folder: &FilePath,
+        options: &Options,
+    ) -> Result<Contract, Broken> {
         let broken = |mistakes: Vec<String>| Broken { name: name.to_owned(), mistakes };
         if !schema.is_object() && !schema.is_boolean() {
             return Err(broken(vec!["a JSON Schema is an object (or true, or false)".to_owned()]));
@@ -199,8 +211,8 @@ impl Contract {
         };
         let plan = match compiled {
             Ok(plan) => plan,
-            Err(cycle) => {
-                mistakes.push(in_a_circle(&cycle));
+            Err(endless) => {
+                mistakes.push(endless.to_string());
                 return Err(broken(mistakes));
             }
         };
@@ -216,7 +228,7 @@ impl Contract {
             }
         };
         let others = documents.lock().map(|mut documents| std::mem::take(&mut *documents)).unwrap_or_default();
-        mistakes.extend(circle::find(&schema, draft, &others).map(|cycle| in_a_circle(&cycle)));
+        mistakes.extend(circle::find(&schema, draft, &others).map(|cycle| Endless::Circle(cycle).to_string()));
         mistakes.extend(others.iter().filter_map(|(document, schema)| annotated_elsewhere(document, schema, draft)));
         let reached = reach::annotated(&schema, draft, &mut mistakes);
         if !mistakes.is_empty() {
@@ -323,6 +335,11 @@ impl Contract {
         rules
     }
 
+    /// Does what recurses by this contract: here where it is as shallow as most are, else on a thread that has the room.
+    pub(crate) fn with_room<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        if self.plan.longest <= 8 { work() } else { stack::with_room(work) }
+    }
+
     /// What the plan leaves to the official judge.
     pub fn escapes(&self) -> &[String] {
         self.plan.left_to_the_official_judge()
@@ -375,6 +392,22 @@ impl Contract {
     fn check_paths(&self) -> Result<(), Vec<String>> {
         let mut mistakes = Vec::new();
         let mut named: BTreeMap<Path, std::collections::BTreeSet<Path>> = BTreeMap::new();
+        let freshness = self.root.freshness.iter().map(|fresh| ("x-freshness", &fresh.path));
+        let envelope = self.envelope.as_ref();
+        let single = self.root.key.iter().map(|path| ("x-key", path));
+        let single = single
+            .chain(envelope.and_then(|envelope| envelope.key.as_ref()).map(|path| ("the envelope's key", path)))
+            .chain(self.root.attribution.iter().map(|path| ("x-attribution", path)))
+            .chain(freshness)
+            .chain(envelope.and_then(|envelope| envelope.freshness.as_ref()).map(|(path, _)| ("slaProperties", path)));
+        for (what, path) in single {
+            if path.0.iter().any(|step| !matches!(step, Step::Key(_))) {
+                mistakes.push(format!(
+                    "{what}: {path} leads through a list or through members without a name: a record has one value \
+                     there or none; name a member by its path from the record, such as \"/id\""
+                ));
+            }
+        }
         let paths = self.key().into_iter().map(|path| ("the key", path));
         let paths = paths
             .chain(self.root.attribution.clone().map(|path| ("x-attribution", path)))
@@ -439,12 +472,4 @@ fn parse(text: &[u8], yaml: bool) -> Result<Value, String> {
         Some((_, key)) => Err(format!("the member \"{key}\" stands twice in one object")),
         None => Ok(read.value),
     }
-}
-
-fn in_a_circle(cycle: &[String]) -> String {
-    format!(
-        "{}: these refer to each other in a circle, and no part of a record is used up on the way: no record could be \
-         judged",
-        cycle.join(" -> ")
-    )
 }

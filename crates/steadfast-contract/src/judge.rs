@@ -119,16 +119,18 @@ impl<'a> Judge<'a> {
 
     /// The verdict on one record.
     pub fn verdict(&self, record: &[u8]) -> Verdict {
-        let mut desk = self.desk();
-        match self.alone(&mut desk, &mut Marks::default(), record) {
-            true => Verdict::Good,
-            false => self.slow(&mut desk, record).verdict,
-        }
+        self.contract.with_room(|| {
+            let mut desk = self.desk();
+            match self.alone(&mut desk, &mut Marks::default(), record) {
+                true => Verdict::Good,
+                false => self.slow(&mut desk, record).verdict,
+            }
+        })
     }
 
     /// Whether the plan and the masks alone call the record good: for the campaign.
     pub fn accepts_alone(&self, record: &[u8]) -> bool {
-        self.alone(&mut self.desk(), &mut Marks::default(), record)
+        self.contract.with_room(|| self.alone(&mut self.desk(), &mut Marks::default(), record))
     }
 
     pub(crate) fn desk(&self) -> Desk {
