@@ -14,6 +14,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use steadfast_contract::contract::{Contract, Formats, Options, Profile};
+use steadfast_contract::read::Fault;
 use steadfast_contract::report::Outcome;
 use steadfast_core::exit::Exit;
 
@@ -67,6 +68,15 @@ struct Refused {
 impl Refused {
     fn usage(why: impl ToString) -> Refused {
         Refused { why: why.to_string(), exit: Exit::Usage }
+    }
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Refused {
+        match fault {
+            Fault::Usage(why) => Refused { why, exit: Exit::Usage },
+            Fault::Unreadable(why) => Refused { why, exit: Exit::CannotTell },
+        }
     }
 }
 

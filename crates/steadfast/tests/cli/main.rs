@@ -1,5 +1,6 @@
 //! The real binary against real servers on loopback ports.
 
+mod contract_telling;
 mod formats;
 mod importing;
 mod interrupt;
