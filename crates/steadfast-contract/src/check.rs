@@ -16,8 +16,8 @@ use crate::quarantine::{Quarantine, Whole};
 use crate::read::{self, Block, Blocks, Fault, Input, Progress, Reading, Sort};
 use crate::regression::{self, Earlier, Regression, Rules};
 use crate::scan::{At, Marks};
-use crate::states::State;
 use crate::stack;
+use crate::states::State;
 use crate::tally::Tally;
 
 /// How to run.

@@ -612,7 +612,9 @@ impl<'a> Compiler<'a> {
             }
         }
         match longest.iter().enumerate().max_by_key(|(_, longest)| **longest) {
-            Some((node, longest)) if *longest > SAME_VALUE => Err(Endless::Chain(self.pointers[node].clone(), *longest)),
+            Some((node, longest)) if *longest > SAME_VALUE => {
+                Err(Endless::Chain(self.pointers[node].clone(), *longest))
+            }
             Some((_, longest)) => Ok(*longest),
             None => Ok(0),
         }

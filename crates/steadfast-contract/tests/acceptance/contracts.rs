@@ -266,10 +266,7 @@ fn annotations_that_nobody_would_follow_are_refused() {
 fn chain(links: usize, link: impl Fn(&str) -> String) -> String {
     let definitions: Vec<String> =
         (0..links).map(|at| format!("\"d{at}\": {}", link(&format!("#/$defs/d{}", at + 1)))).collect();
-    format!(
-        r##"{{"$ref": "#/$defs/d0", "$defs": {{{}, "d{links}": {{"type": "integer"}}}}}}"##,
-        definitions.join(", ")
-    )
+    format!(r##"{{"$ref": "#/$defs/d0", "$defs": {{{}, "d{links}": {{"type": "integer"}}}}}}"##, definitions.join(", "))
 }
 
 #[test]
@@ -359,10 +356,13 @@ fn a_unit_of_the_envelope_is_read_as_odcs_spells_it_and_never_guessed() {
             Err(broken) => broken.mistakes.join("\n"),
         }
     };
-    let units = ["", "yr", "years", "\"y\"", "y", "yes", "true", "7", "d", "Days", "h", "m", "min", "s", "w", "fortnight", "~"];
+    let units =
+        ["", "yr", "years", "\"y\"", "y", "yes", "true", "7", "d", "Days", "h", "m", "min", "s", "w", "fortnight", "~"];
     let told: Vec<String> = units
         .iter()
-        .map(|unit| format!("{unit}: {}", with(&if unit.is_empty() { String::new() } else { format!("unit: {unit},") })))
+        .map(|unit| {
+            format!("{unit}: {}", with(&if unit.is_empty() { String::new() } else { format!("unit: {unit},") }))
+        })
         .collect();
     insta::assert_snapshot!(told.join("\n"), @r##"
     : 172800 s
