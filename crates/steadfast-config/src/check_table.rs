@@ -328,6 +328,8 @@ impl Reader<'_> {
 
     /// Refuses targets that are not there and passwords written out, also in a kind's table that is wrong otherwise.
     fn verify_addresses(&self, check: Option<&dyn Check>, table: &Node, problems: &mut Problems) {
+        let look = table.entries().iter().filter(|entry| entry.key != "expect");
+        look.for_each(|entry| refuse_passwords_in(&entry.node, problems));
         let Some(check) = check else {
             let look = table.entries().iter().filter(|entry| entry.key != "expect");
             look.for_each(|entry| self.verify_named_in(&entry.node, problems));
@@ -336,8 +338,7 @@ impl Reader<'_> {
         for address in check.addresses() {
             match address {
                 Address::Target(name, span) => self.targets.verify(name, *span, problems),
-                Address::Literal(text) => refuse_password(text, place_of(table, text), problems),
-                Address::Secret(_) => {}
+                Address::Literal(_) | Address::Secret(_) => {}
             }
         }
     }
@@ -356,10 +357,19 @@ impl Reader<'_> {
     }
 }
 
-/// The place of the first key whose value is this text, or the table's own.
-fn place_of(table: &Node, text: &str) -> Span {
-    let written = |entry: &&Entry| matches!(&entry.node.raw, Raw::Text(value) if value == text);
-    table.entries().iter().find(written).map_or(table.span, |entry| entry.node.span)
+/// Refuses passwords in all addresses of a table, whatever key they stand under: `get`, an item of a sweep, an argument of
+/// a command.
+fn refuse_passwords_in(node: &Node, problems: &mut Problems) {
+    match &node.raw {
+        Raw::Table(entries) => entries.iter().for_each(|entry| refuse_passwords_in(&entry.node, problems)),
+        Raw::List(items) => items.iter().for_each(|item| refuse_passwords_in(item, problems)),
+        // A kind that knows its addresses better has spoken already.
+        Raw::Text(text) if !problems.have_one_at(node.span) => {
+            let instead = "an address from { env = \"NAME\" }, or the credential under a key of its own from there";
+            refuse_password(text, node.span, instead, problems);
+        }
+        Raw::Text(_) | Raw::Integer(_) | Raw::Float(_) | Raw::Boolean(_) | Raw::Datetime(_) => {}
+    }
 }
 
 /// Refuses `within` that lies beyond the timeout: the look would have ended before.

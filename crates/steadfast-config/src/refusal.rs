@@ -120,17 +120,25 @@ fn mask(text: &mut String, places: impl Iterator<Item = Span>) {
     }
 }
 
-fn passwords(text: &str) -> Vec<Range<usize>> {
+/// Where the passwords of addresses stand in a text.
+pub(crate) fn passwords(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (scheme, _) in text.match_indices("://") {
         let begin = scheme + "://".len();
         let rest = &text[begin..];
-        let authority = rest.find(['/', '?', '#', '"', '\'', '\n', ' ']).map_or(rest, |end| &rest[..end]);
-        if let Some(at) = authority.rfind('@')
-            && let Some(colon) = authority[..at].find(':')
-        {
-            found.push(begin + colon + 1..begin + at);
-        }
+        let up_to = |ends: &[char]| rest.find(ends).map_or(rest, |end| &rest[..end]);
+        let whole = up_to(&['"', '\'', '\n', ' ']);
+        let authority = up_to(&['/', '?', '#', '"', '\'', '\n', ' ']);
+        // A password that was written as it is may hold what ends an authority: what follows the colon is no port then.
+        let is_port = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+        let place = match authority.rfind('@') {
+            Some(at) => authority[..at].find(':').map(|colon| colon + 1..at),
+            None => authority
+                .find(':')
+                .filter(|colon| !is_port(&authority[colon + 1..]))
+                .and_then(|colon| whole.rfind('@').map(|at| colon + 1..at)),
+        };
+        found.extend(place.map(|place| begin + place.start..begin + place.end));
     }
     found
 }

@@ -8,6 +8,8 @@ use steadfast_core::secret::Text;
 use steadfast_core::setting::{Node, Problem, Problems, Raw, Setting, Span, did_you_mean};
 use steadfast_postgres::address::Address;
 
+use crate::refusal::passwords;
+
 steadfast_core::settings! {
     /// Who all of this is about: `[project]`.
     pub struct ProjectSettings {
@@ -67,7 +69,7 @@ impl Targets {
                     let instead = "a URL, host:port or path, or { env = \"NAME\" }";
                     problems.suggest(entry.node.span, "an empty address", "there is nothing to look at", instead);
                 }
-                refuse_password(address, entry.node.span, problems);
+                refuse_password(address, entry.node.span, "{ env = \"NAME\" } or { file = \"path\" }", problems);
             }
             self.read.insert(entry.key.clone(), text);
         }
@@ -90,11 +92,11 @@ impl Targets {
     }
 }
 
-/// Refuses an address with a password in it.
-pub(crate) fn refuse_password(address: &str, span: Span, problems: &mut Problems) {
-    let userinfo = address.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next()?.rsplit_once('@'));
-    let in_userinfo =
-        userinfo.and_then(|(user, _)| user.split_once(':')).is_some_and(|(_, password)| !password.is_empty());
+/// Refuses an address with a password in it, and says what is written instead.
+pub(crate) fn refuse_password(address: &str, span: Span, instead: &str, problems: &mut Problems) {
+    let is_scheme = |scheme: &str| scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    let in_userinfo = address.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme))
+        && passwords(address).iter().any(|place| !place.is_empty());
     // libpq reads one behind the `?`, too.
     let parameters =
         address.split_once('?').filter(|_| address.starts_with("postgres")).map(|(_, rest)| rest.split('&'));
@@ -104,7 +106,7 @@ pub(crate) fn refuse_password(address: &str, span: Span, problems: &mut Problems
         .any(|pair| pair.split_once('=').is_some_and(|(key, password)| key == "password" && !password.is_empty()));
     if in_userinfo || in_parameters {
         let why = "a secret in a file under version control is no secret";
-        problems.secret(span, "an address with a password in it", why, "{ env = \"NAME\" } or { file = \"path\" }");
+        problems.secret(span, "an address with a password in it", why, instead);
     }
 }
 

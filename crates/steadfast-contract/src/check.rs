@@ -144,6 +144,7 @@ pub fn run(judge: &Judge<'_>, inputs: &[Input], running: &Running, progress: &Ar
         bases: Vec::new(),
         tally: Tally { states: vec![[0; 4]; judge.trie.watched.len()], ..Tally::default() },
         outputs,
+        header: None,
         keys_lost: None,
         keep: running.keep,
     };
@@ -160,6 +161,7 @@ pub fn run(judge: &Judge<'_>, inputs: &[Input], running: &Running, progress: &Ar
             Err(usage) => return Err(usage),
         };
         state.base = 0;
+        state.head(blocks.header());
         let file = File { judge, name: input.name(), number: number as u32, running };
         let blocks = if running.threads <= 1 {
             stack::with_room(|| file.alone(blocks, &mut state, &mut collectors))?
@@ -187,11 +189,29 @@ struct Sums {
     bases: Vec<Vec<u64>>,
     tally: Tally,
     outputs: Outputs,
+    /// Of the first file whose good records are kept.
+    header: Option<Vec<u8>>,
     keys_lost: Option<String>,
     keep: usize,
 }
 
 impl Sums {
+    /// The good records stand under the header of their file; those of another header have no place there.
+    fn head(&mut self, header: &[u8]) {
+        let Some((valid, file)) = self.outputs.valid.as_mut() else { return };
+        let ended = if header.is_empty() || header.ends_with(b"\n") { header } else { &[header, b"\n"].concat() };
+        let outcome = match &self.header {
+            None => valid.write_all(ended),
+            Some(before) if before == ended => Ok(()),
+            Some(_) => Err(std::io::Error::other("the files have different columns: check them one by one")),
+        };
+        self.header.get_or_insert_with(|| ended.to_vec());
+        if let Err(why) = outcome {
+            self.tally.reason(not_published(file, &why));
+            self.outputs.valid = None;
+        }
+    }
+
     fn take(&mut self, outcome: &mut Outcome) {
         let base = self.base;
         let mut tally = std::mem::take(&mut outcome.tally);
@@ -504,7 +524,15 @@ impl Hand<'_, '_> {
 
     fn good(&mut self, record: &[u8], raw: &[u8], place: Place, judged: Option<&Judged>, outcome: &mut Outcome) {
         if self.file.running.valid.is_some() {
-            outcome.good.extend_from_slice(raw);
+            let spans_lines = std::ptr::eq(record, raw) && memchr::memchr(b'\n', raw.trim_ascii_end()).is_some();
+            if spans_lines {
+                // Of JSON: a line end stands between its parts and is never one of them, and a record is to be one line.
+                outcome.good.extend(
+                    raw.trim_ascii_end().iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }),
+                );
+            } else {
+                outcome.good.extend_from_slice(raw);
+            }
             if !raw.ends_with(b"\n") {
                 outcome.good.push(b'\n');
             }

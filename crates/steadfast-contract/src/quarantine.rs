@@ -3,7 +3,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Files of a quarantine.
 pub(crate) const RECORDS: &str = "records.jsonl";
@@ -37,10 +39,14 @@ impl Quarantine {
             return Err(format!("{}: is not a folder", folder.display()));
         }
         let name = folder.file_name().ok_or_else(|| format!("{}: is no name for a folder", folder.display()))?;
+        remove_left(folder, name);
         let staged = folder.with_file_name(format!(".{}.{}", name.display(), std::process::id()));
         let start = || -> io::Result<(File, File)> {
             fs::create_dir_all(&staged)?;
-            Ok((File::create(staged.join(RECORDS))?, File::create(staged.join(FINDINGS))?))
+            let records = File::create(staged.join(RECORDS))?;
+            // Where locks are not known nothing of anybody is ever taken for abandoned.
+            let _ = lock(&records);
+            Ok((records, File::create(staged.join(FINDINGS))?))
         };
         let (records, findings) = start().map_err(|why| {
             let _ = fs::remove_dir_all(&staged);
@@ -75,6 +81,34 @@ impl Quarantine {
         self.published = true;
         Ok(())
     }
+}
+
+/// Removes what runs left that were killed before they could publish. Whoever still writes holds a lock on it.
+fn remove_left(folder: &Path, name: &std::ffi::OsStr) {
+    let beginning = format!(".{}.", name.display());
+    let beside = folder.parent().filter(|beside| *beside != Path::new("")).unwrap_or(Path::new("."));
+    for entry in fs::read_dir(beside).into_iter().flatten().flatten() {
+        let staged = entry.file_name();
+        let is_staged =
+            staged.to_str().and_then(|staged| staged.strip_prefix(&beginning)?.parse::<u32>().ok()).is_some();
+        if is_staged && entry.file_type().is_ok_and(|kind| kind.is_dir()) && is_abandoned(&entry.path()) {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn is_abandoned(staged: &Path) -> bool {
+    let is_ours = |entry: fs::DirEntry| entry.file_name() == RECORDS || entry.file_name() == FINDINGS;
+    let holds_ours = fs::read_dir(staged).is_ok_and(|mut there| there.all(|entry| entry.is_ok_and(is_ours)));
+    // One that begins now is not locked yet.
+    let modified = fs::metadata(staged).and_then(|meta| meta.modified()).ok();
+    let is_old = modified.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > Duration::from_secs(60));
+    holds_ours && is_old && File::open(staged.join(RECORDS)).is_ok_and(|records| lock(&records).is_ok())
+}
+
+fn lock(records: &File) -> io::Result<()> {
+    Ok(rustix::fs::flock(records, rustix::fs::FlockOperation::NonBlockingLockExclusive)?)
 }
 
 impl Drop for Quarantine {
@@ -123,8 +157,11 @@ impl Whole {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
         };
+        // As a file that is written plainly would have it: what stands there keeps its mode, and a new one follows the umask.
+        let mode = fs::metadata(target).map_or_else(|_| fs::Permissions::from_mode(0o666), |there| there.permissions());
         let file = tempfile::Builder::new()
             .prefix(".steadfast-")
+            .permissions(mode)
             .tempfile_in(folder)
             .map_err(|why| format!("{}: cannot be made: {why}", target.display()))?;
         Ok(Whole { target: target.to_owned(), out: BufWriter::new(file) })
@@ -144,5 +181,35 @@ impl Write for Whole {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_run_left_goes_with_the_next_and_what_lives_or_is_of_others_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("bad");
+        let left = |name: &str, file: &str, is_old: bool| {
+            let staged = folder.path().join(name);
+            fs::create_dir(&staged).unwrap();
+            fs::write(staged.join(file), "x").unwrap();
+            if is_old {
+                let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+                File::open(&staged).unwrap().set_modified(long_ago).unwrap();
+            }
+            staged
+        };
+        let killed = left(".bad.4194305", RECORDS, true);
+        let lives = left(".bad.4194306", RECORDS, true);
+        let held = File::open(lives.join(RECORDS)).unwrap();
+        lock(&held).unwrap();
+        let stay =
+            [left(".bad.4194307", "notes.txt", true), left(".bad.x", RECORDS, true), left(".bad.7", RECORDS, false)];
+        drop(Quarantine::new(&target).unwrap());
+        assert!(!killed.exists());
+        assert!(lives.exists() && stay.iter().all(|staged| staged.exists()));
     }
 }

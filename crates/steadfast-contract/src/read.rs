@@ -132,6 +132,20 @@ pub(crate) trait Blocks: Send {
     fn next(&mut self, block: &mut Block) -> Result<bool, Fault>;
     /// Whether the input is still what it was when it was opened.
     fn changed(&self) -> Option<String>;
+    /// What stands above the records and belongs to all of them: the header of CSV, with its line end.
+    fn header(&self) -> &[u8] {
+        b""
+    }
+}
+
+/// How the records of an input are laid out, by its name and its first bytes.
+pub(crate) fn form(input: &Input, contract: &Contract) -> Result<Form, Fault> {
+    Ok(Source::open(input, &Arc::default())?.form(is_of_arrays(contract)))
+}
+
+/// Whether the record itself is an array.
+fn is_of_arrays(contract: &Contract) -> bool {
+    contract.schema.get("type").and_then(serde_json::Value::as_str) == Some("array")
 }
 
 /// Opens an input.
@@ -142,8 +156,7 @@ pub(crate) fn open(
     progress: &Arc<Progress>,
 ) -> Result<Box<dyn Blocks>, Fault> {
     let source = Source::open(input, progress)?;
-    let array_record = contract.schema.get("type").and_then(serde_json::Value::as_str) == Some("array");
-    let form = reading.form.unwrap_or_else(|| source.form(array_record));
+    let form = reading.form.unwrap_or_else(|| source.form(is_of_arrays(contract)));
     if let Some((part, parts)) = reading.part {
         if form != Form::Lines {
             return Err(Fault::Usage(format!("{}: --part is for JSON lines only", input.name())));

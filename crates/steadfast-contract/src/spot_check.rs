@@ -2,11 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::finding::spell;
 use crate::judge::{Judge, Verdict};
+use crate::read::{self, Block, Empty, Fault, Form, Input, Reading, Sort};
 
 /// One sampled record that does not hold.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,19 +36,32 @@ pub struct Sample {
     pub at_most: f64,
 }
 
-/// Draws `count` records of a JSON lines file, each with the same chance, and judges them.
-pub fn sample(judge: &Judge<'_>, file: &Path, count: u64, seed: u64) -> Result<Sample, String> {
-    let cannot = |why: std::io::Error| format!("{}: cannot be read: {why}", file.display());
+/// Draws `count` records of a file, each with the same chance, and judges them. Of plain JSON lines only the stretches that
+/// were drawn are read again; everything else is read twice.
+///
+/// # Errors
+/// It is no file, it cannot be read, or it holds no record.
+pub fn sample(
+    judge: &Judge<'_>,
+    file: &Path,
+    csv_empty: Option<Empty>,
+    count: u64,
+    seed: u64,
+) -> Result<Sample, Fault> {
+    let unreadable = |what: String| Fault::Unreadable(format!("{}: {what}", file.display()));
+    let cannot = |why: std::io::Error| unreadable(format!("cannot be read: {why}"));
     let mut source = std::fs::File::open(file).map_err(cannot)?;
+    if !source.metadata().map_err(cannot)?.is_file() {
+        let why = "a sample needs a file, because records are drawn from all of it; `contract check` reads anything";
+        return Err(Fault::Usage(format!("{}: {why}", file.display())));
+    }
     let mut magic = [0; 4];
     let packed = source.read(&mut magic).map_err(cannot)? >= 2
         && (magic.starts_with(&[0x1f, 0x8b]) || magic == [0x28, 0xb5, 0x2f, 0xfd]);
-    if packed || !source.metadata().map_err(cannot)?.is_file() {
-        return Err(format!(
-            "{}: a sample needs a plain file of JSON lines, because records are drawn from an index of its lines; \
-             `contract check` reads packed ones whole",
-            file.display()
-        ));
+    let input = Input::File(file.to_owned());
+    if packed || read::form(&input, judge.contract)? != Form::Lines {
+        let reading = Reading { csv_empty, ..Reading::default() };
+        return of_blocks(judge, &input, &reading, count, seed);
     }
     // First an index: where every 1024th record starts.
     let mut index = Vec::new();
@@ -62,7 +77,7 @@ pub fn sample(judge: &Judge<'_>, file: &Path, count: u64, seed: u64) -> Result<S
     })
     .map_err(cannot)?;
     if records == 0 {
-        return Err(format!("{}: has no record", file.display()));
+        return Err(unreadable("has no record".to_owned()));
     }
     let sampled = count.min(records);
     let mut drawn = draw(records, sampled, seed);
@@ -81,17 +96,7 @@ pub fn sample(judge: &Judge<'_>, file: &Path, count: u64, seed: u64) -> Result<S
             }
             if drawn.get(at) == Some(&record) {
                 at += 1;
-                let line = lines_before[stretch] + line + 1;
-                match judge.verdict(text) {
-                    Verdict::Good | Verdict::Warned(_) => {}
-                    Verdict::Unsure(_) => result.unsure += 1,
-                    Verdict::Bad(breaches) => {
-                        let finding = breaches.first().map_or_else(String::new, |breach| {
-                            format!("{}: {}, expected {}", spell(&breach.path), breach.seen, breach.expected)
-                        });
-                        result.bad.push(BadSample { line, finding });
-                    }
-                }
+                result.judge(judge, text, lines_before[stretch] + line + 1);
             }
             record += 1;
             drawn.get(at).is_some_and(|next| (*next / 1024) as usize == stretch)
@@ -100,6 +105,99 @@ pub fn sample(judge: &Judge<'_>, file: &Path, count: u64, seed: u64) -> Result<S
     }
     result.at_most = upper_bound(result.bad.len() as u64 + result.unsure, sampled);
     Ok(result)
+}
+
+/// The same for what has no index of lines: records are counted, drawn, and found again.
+fn of_blocks(judge: &Judge<'_>, input: &Input, reading: &Reading, count: u64, seed: u64) -> Result<Sample, Fault> {
+    let mut records = 0;
+    each_record(judge, input, reading, |_, _| {
+        records += 1;
+        true
+    })?;
+    if records == 0 {
+        return Err(Fault::Unreadable(format!("{}: has no record", input.name())));
+    }
+    let sampled = count.min(records);
+    let mut drawn = draw(records, sampled, seed);
+    drawn.sort_unstable();
+    let mut drawn = drawn.into_iter().peekable();
+    let mut result = Sample { records, sampled, seed, bad: Vec::new(), unsure: 0, at_most: 0.0 };
+    let mut number = 0;
+    each_record(judge, input, reading, |line, record| {
+        if drawn.next_if_eq(&number).is_some() {
+            match record {
+                Record::Text(text) => result.judge(judge, text, line),
+                Record::Fault(fault) => result.bad.push(BadSample { line, finding: fault.to_owned() }),
+                Record::TooLong => result.unsure += 1,
+            }
+        }
+        number += 1;
+        drawn.peek().is_some()
+    })?;
+    result.at_most = upper_bound(result.bad.len() as u64 + result.unsure, sampled);
+    Ok(result)
+}
+
+/// A record as it was found.
+enum Record<'a> {
+    Text(&'a [u8]),
+    Fault(&'a str),
+    TooLong,
+}
+
+/// Calls `seen` with the line, from 1, of every record of any input, until it says stop.
+fn each_record(
+    judge: &Judge<'_>,
+    input: &Input,
+    reading: &Reading,
+    mut seen: impl FnMut(u64, Record<'_>) -> bool,
+) -> Result<(), Fault> {
+    let mut blocks = read::open(input, reading, judge.contract, &Arc::default())?;
+    let mut block = Block::default();
+    let mut before = 0;
+    while blocks.next(&mut block)? {
+        let text = if block.rows.is_empty() { &block.bytes } else { &block.rows };
+        let mut goes_on = true;
+        match &block.sort {
+            Sort::Lines => {
+                let lines = block.bytes.split(|byte| *byte == b'\n').enumerate();
+                for (number, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
+                    goes_on = goes_on && seen(before + number as u64 + 1, Record::Text(line));
+                }
+            }
+            Sort::Units(units) => {
+                for unit in units {
+                    let record = match &unit.fault {
+                        Some(fault) => Record::Fault(fault),
+                        None => Record::Text(&block.bytes[unit.start..unit.end]),
+                    };
+                    goes_on = goes_on && seen(before + unit.line + 1, record);
+                }
+            }
+            Sort::Oversized { first: true, .. } => goes_on = seen(before + 1, Record::TooLong),
+            Sort::Oversized { first: false, .. } => {}
+        }
+        if !goes_on {
+            return Ok(());
+        }
+        before += memchr::memchr_iter(b'\n', text).count() as u64 + block.head_lines;
+    }
+    Ok(())
+}
+
+impl Sample {
+    fn judge(&mut self, judge: &Judge<'_>, text: &[u8], line: u64) {
+        match judge.verdict(text) {
+            Verdict::Good | Verdict::Warned(_) => {}
+            Verdict::Unsure(_) => self.unsure += 1,
+            Verdict::Bad(breaches) => {
+                let finding = breaches.first().map_or_else(String::new, |breach| {
+                    format!("{}: {}, expected {}", spell(&breach.path), breach.seen, breach.expected)
+                });
+                self.bad.push(BadSample { line, finding });
+            }
+        }
+    }
 }
 
 /// Calls `seen` with offset, number and text of the lines from an offset on, until it says stop.

@@ -181,6 +181,11 @@ impl Problems {
         self.0.iter_mut().rev().take(1).for_each(|problem| problem.masked = true);
     }
 
+    /// Whether something is noted of exactly this place.
+    pub fn have_one_at(&self, span: Span) -> bool {
+        self.0.iter().any(|problem| problem.span == span)
+    }
+
     /// Notes a problem that is complete already.
     pub fn push(&mut self, problem: Problem) {
         self.0.push(problem);

@@ -328,7 +328,7 @@ pub(crate) mod tests {
         let values: Vec<rusqlite::types::Value> = values
             .iter()
             .map(|value| match value {
-                Missing::Null => rusqlite::types::Value::Null,
+                Missing::Null | Missing::Unknown => rusqlite::types::Value::Null,
                 Missing::Integer(value) => (*value).into(),
                 Missing::Real(value) => (*value).into(),
                 // Text of any bytes would not pass the driver.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::raw_name;
+
 macro_rules! codes {
     ($($(#[doc = $meaning:literal])+ $name:ident = $word:literal, $repair:ident;)+) => {
         /// The kinds of faults. The word is stable and is what scripts match on.
@@ -110,6 +112,8 @@ codes! {
     EntryShape = "entry-shape", Reindex;
     /// NULL in a NOT NULL column.
     NullValue = "null-value", Rows;
+    /// A row that does not satisfy a CHECK of its table.
+    CheckFailed = "check-failed", Rows;
     /// A value of the wrong type in a STRICT table.
     WrongType = "wrong-type", Rows;
     /// A number in a TEXT column.
@@ -154,7 +158,8 @@ pub struct Finding {
 impl Finding {
     /// A fault of the whole file.
     pub fn new(code: Code, expected: impl Into<String>, seen: impl Into<String>) -> Finding {
-        Finding { code, page: None, tree: None, rowid: None, expected: expected.into(), seen: seen.into() }
+        let (expected, seen) = (raw_name::shown(expected.into()), raw_name::shown(seen.into()));
+        Finding { code, page: None, tree: None, rowid: None, expected, seen }
     }
 
     /// On a page.
@@ -167,7 +172,7 @@ impl Finding {
     /// In a tree.
     #[must_use]
     pub fn in_tree(mut self, tree: impl Into<String>) -> Finding {
-        self.tree = Some(tree.into());
+        self.tree = Some(raw_name::shown(tree.into()));
         self
     }
 

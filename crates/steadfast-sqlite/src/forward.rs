@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::counterpart::Counterpart;
 use crate::header::be32;
@@ -24,12 +24,9 @@ pub(crate) struct Forward<'a> {
     pub(crate) interiors: &'a InteriorPages,
     pub(crate) workers: usize,
     pub(crate) bell: &'a Bell,
-    pub(crate) bytes_per_second: Option<u64>,
     pub(crate) manifest: Option<&'a Leaves>,
     pub(crate) reference: Option<&'a Counterpart>,
     pub(crate) max_findings: usize,
-    /// Asked between chunks whether the pin must be released.
-    pub(crate) wal_is_within_bound: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// How far the pass came.
@@ -52,8 +49,7 @@ impl Forward<'_> {
         let next = AtomicU32::new(first);
         let done = AtomicU64::new(u64::from(first) - 1);
         let halted = std::sync::Mutex::new(None);
-        let started = Instant::now();
-        let state = Shared { next: &next, done: &done, halted: &halted, started };
+        let state = Shared { next: &next, done: &done, halted: &halted };
         let mut shares = Vec::new();
         if self.workers <= 1 {
             shares.push(self.work(&state, &mut |_| tick(done.load(Ordering::Relaxed) as u32)));
@@ -95,8 +91,7 @@ impl Forward<'_> {
         // is in the page cache is better taken when its turn comes, while it is warm.
         let mut ahead: Option<Taken> = None;
         loop {
-            let halt = self.bell.rings().or_else(|| (!(self.wal_is_within_bound)()).then_some(Halt::WalGrew));
-            if let Some(halt) = halt {
+            if let Some(halt) = self.bell.rings() {
                 state.halt(halt);
             }
             let is_halted = state.is_halted();
@@ -124,7 +119,7 @@ impl Forward<'_> {
             std::mem::swap(&mut buffer, &mut other);
             let done = state.done.fetch_add(u64::from(taken.pages), Ordering::Relaxed) + u64::from(taken.pages);
             tick(done as u32);
-            self.keep_to_rate(state);
+            self.common.source.keep_to_rate();
         }
         worker.settle(&self.common);
         Ok(worker.share)
@@ -185,19 +180,6 @@ impl Forward<'_> {
         }
         Ok(())
     }
-
-    /// Waits as long as the rate demands, in short steps so that a halt is not delayed.
-    fn keep_to_rate(&self, state: &Shared<'_>) {
-        let Some(rate) = self.bytes_per_second else { return };
-        let read = self.common.source.meter.read.load(Ordering::Relaxed);
-        let due = Duration::from_secs_f64(read as f64 / rate.max(1) as f64);
-        while let Some(left) = due.checked_sub(state.started.elapsed())
-            && !left.is_zero()
-            && self.bell.rings().is_none()
-        {
-            std::thread::park_timeout(left.min(Duration::from_millis(50)));
-        }
-    }
 }
 
 /// Pages that a worker has taken for itself.
@@ -211,7 +193,6 @@ struct Shared<'a> {
     next: &'a AtomicU32,
     done: &'a AtomicU64,
     halted: &'a std::sync::Mutex<Option<Halt>>,
-    started: Instant,
 }
 
 impl Shared<'_> {

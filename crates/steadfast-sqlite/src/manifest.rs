@@ -4,16 +4,17 @@
 //! Layout: a header of 64 bytes (magic with the format's version, page size, page count, root, length of the last part),
 //! the page hashes, each level above, and the names of the trees (`manifest_trees`). Format 1 had no names.
 
-use std::fs::{File, OpenOptions};
-use std::io::Result;
+use std::fs::File;
+use std::io::{Error, ErrorKind, Result};
 use std::num::NonZeroU64;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{Advice, fadvise};
 
+use crate::entry_hash::Key;
 use crate::error::{ProveError, ProveErrorKind};
 use crate::header::PAGE_SIZES;
 use crate::manifest_trees::{self, Owners, Trees};
@@ -21,6 +22,8 @@ use crate::{own_file, registry};
 
 /// Of every format; the byte behind it is the format's version.
 pub(crate) const BEGINNING: &[u8; 15] = b"steadfast pages";
+/// Where a finished one has its format, so that it is not taken for one.
+const UNFINISHED: &[u8; 16] = b"steadfast pages\0";
 const FORMAT: u8 = 2;
 const HEADER: u64 = 64;
 const FAN_OUT: u64 = 256;
@@ -41,19 +44,26 @@ pub(crate) struct Leaves {
 }
 
 impl Leaves {
-    /// Begins a manifest, or takes up the one that an earlier run left unfinished.
-    pub(crate) fn begin(path: &Path, page_size: u32, pages: u32, goes_on: bool) -> Result<Leaves> {
+    /// Begins a manifest, or takes up the one that this run, of which there is one key, left unfinished when it was stopped.
+    pub(crate) fn begin(path: &Path, page_size: u32, pages: u32, goes_on: bool, run: Key) -> Result<Leaves> {
         own_file::may_replace(path, BEGINNING)?;
         let mut name = path.as_os_str().to_owned();
         name.push(".unfinished");
         let unfinished = PathBuf::from(name);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(!goes_on)
-            .truncate(!goes_on)
-            .mode(0o600)
-            .open(&unfinished)?;
+        let file = if goes_on {
+            let file = own_file::take_up(&unfinished, UNFINISHED)?;
+            let mut whose = [0; 32];
+            file.read_exact_at(&mut whose, UNFINISHED.len() as u64)?;
+            if whose != run_digest(run) {
+                let seen = format!("{} is of another run than the state", unfinished.display());
+                return Err(Error::new(ErrorKind::InvalidData, seen));
+            }
+            file
+        } else {
+            let file = own_file::begin(&unfinished, UNFINISHED)?;
+            file.write_all_at(&[&UNFINISHED[..], &run_digest(run)].concat(), 0)?;
+            file
+        };
         Ok(Leaves { file, unfinished, path: path.to_owned(), page_size, pages, is_kept: goes_on })
     }
 
@@ -117,6 +127,14 @@ impl Drop for Leaves {
             let _ = std::fs::remove_file(&self.unfinished);
         }
     }
+}
+
+/// Says which run is writing, without giving its key away.
+fn run_digest(run: Key) -> Digest {
+    blake3::derive_key(
+        "steadfast-sqlite 2026 unfinished manifest",
+        &[run.k0.to_le_bytes(), run.k1.to_le_bytes()].concat(),
+    )
 }
 
 /// Place and count of the level above another.
@@ -368,9 +386,11 @@ pub(crate) fn hex(digest: &Digest) -> String {
 mod tests {
     use super::*;
 
+    const RUN: Key = Key { k0: 1, k1: 2 };
+
     /// A manifest of so many pages, which belong to `t` and `i` in turn.
     fn written(path: &Path, pages: u32, is_named: bool) -> Vec<Digest> {
-        let leaves = Leaves::begin(path, 4096, pages, false).unwrap();
+        let leaves = Leaves::begin(path, 4096, pages, false, RUN).unwrap();
         let digests: Vec<Digest> = (0..pages).map(|page| *blake3::hash(&page.to_le_bytes()).as_bytes()).collect();
         leaves.write(1, &digests).unwrap();
         let names = ["t".to_owned(), "i".to_owned()];
@@ -469,12 +489,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_run_left_unfinished_is_taken_up_by_itself_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m");
+        let begin = |goes_on, run| Leaves::begin(&path, 4096, 3, goes_on, run);
+        begin(false, RUN).unwrap().keep();
+        let why = begin(true, Key { k0: 3, k1: 2 }).unwrap_err();
+        assert!(why.to_string().ends_with("m.unfinished is of another run than the state"), "{why}");
+        begin(true, RUN).unwrap().keep();
+        // A run of another state has begun anew in between.
+        begin(false, Key { k0: 3, k1: 2 }).unwrap().keep();
+        assert_eq!(begin(true, RUN).unwrap_err().kind(), ErrorKind::InvalidData);
+        drop(begin(false, RUN).unwrap());
+        assert_eq!(begin(true, RUN).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
     fn a_database_is_not_overwritten_by_a_manifest() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("app.db");
         std::fs::write(&path, "SQLite format 3\0 and all that was ever stored").unwrap();
         assert!(Reference::recognise(&path).unwrap().is_none());
-        let why = Leaves::begin(&path, 4096, 1, false).unwrap_err();
+        let why = Leaves::begin(&path, 4096, 1, false, RUN).unwrap_err();
         assert_eq!(why.kind(), std::io::ErrorKind::AlreadyExists);
     }
 }

@@ -7,6 +7,7 @@ use crate::interior_pages::InteriorPages;
 use crate::pagemap::{PageMap, Use};
 use crate::plan::Plan;
 use crate::proof::Differing;
+use crate::raw_name;
 use crate::schema::TreeId;
 use crate::worker::Share;
 
@@ -40,7 +41,7 @@ impl PageOwners<'_> {
 
     /// Every name that `number` gives a number to.
     pub(crate) fn names(&self) -> Vec<String> {
-        let trees = self.plan.schema.trees.iter().map(|tree| tree.name.clone());
+        let trees = self.plan.schema.trees.iter().map(|tree| raw_name::shown(tree.name.clone()));
         trees.chain([FREELIST.to_owned(), NO_TREE.to_owned()]).collect()
     }
 

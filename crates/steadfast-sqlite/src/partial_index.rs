@@ -3,11 +3,13 @@
 //! entries as rows that satisfy the predicate, every entry has its row.
 
 use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 
 use crate::finding::{Code, Finding, Findings};
 use crate::plan::Plan;
 use crate::progress::{Bell, Halt};
 use crate::proof::Unproven;
+use crate::raw_name;
 use crate::schema::Table;
 use crate::worker::Tally;
 
@@ -38,7 +40,7 @@ pub(crate) fn count(
                     return Some(halt);
                 }
                 let why = format!("partial index: entries without a row could not be looked for: {why}");
-                unproven.push(Unproven { name: name.to_owned(), why });
+                unproven.push(Unproven::new(name, why));
             }
         }
     }
@@ -48,13 +50,17 @@ pub(crate) fn count(
 /// How many rows satisfy the index's predicate.
 fn rows_of(sql: &Connection, table: &str, index: &str) -> Result<u64, String> {
     let said = |error: rusqlite::Error| format!("SQLite says: {error}");
-    let ddl: String = sql
+    let ddl: Option<String> = sql
         .query_row(
             "SELECT sql FROM main.sqlite_schema WHERE type = 'index' AND name = ?1 COLLATE NOCASE",
-            [index],
-            |row| row.get(0),
+            [raw_name::bound(index)],
+            |row| match row.get_ref(0)? {
+                ValueRef::Text(ddl) => Ok(String::from_utf8(ddl.to_vec()).ok()),
+                ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => Ok(None),
+            },
         )
         .map_err(said)?;
+    let ddl = ddl.ok_or("its definition is not UTF-8")?;
     let predicate = predicate(&ddl).ok_or("its definition has no WHERE")?;
     let table = table.replace('"', "\"\"");
     // Not in a WHERE: there the predicate would allow SQLite to read the partial index in place of the rows.

@@ -1,7 +1,8 @@
 //! What a run tells while it goes on, and how it is stopped.
 
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The steps of a run, in their order.
@@ -88,21 +89,40 @@ pub(crate) enum Halt {
     WalGrew,
 }
 
-/// Deadline and cancel, asked between pages.
-#[derive(Debug, Clone)]
+/// Deadline, cancel and what the views of live databases have to be asked, in every phase of a run.
+#[derive(Clone)]
 pub(crate) struct Bell {
-    pub(crate) cancel: Cancel,
-    pub(crate) deadline: Option<Instant>,
+    cancel: Cancel,
+    deadline: Option<Instant>,
+    /// What else may end the run, shared by all clones.
+    others: Arc<Mutex<Vec<Ringer>>>,
 }
 
+type Ringer = Box<dyn Fn() -> Option<Halt> + Send>;
+
 impl Bell {
+    pub(crate) fn new(cancel: Cancel, deadline: Option<Instant>) -> Bell {
+        Bell { cancel, deadline, others: Arc::default() }
+    }
+
+    /// Asks this too, each time the bell is asked.
+    pub(crate) fn ask(&self, other: impl Fn() -> Option<Halt> + Send + 'static) {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(other));
+    }
+
     pub(crate) fn rings(&self) -> Option<Halt> {
         if self.cancel.is_cancelled() {
-            Some(Halt::Cancelled)
-        } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            Some(Halt::Deadline)
-        } else {
-            None
+            return Some(Halt::Cancelled);
         }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Some(Halt::Deadline);
+        }
+        self.others.lock().unwrap_or_else(PoisonError::into_inner).iter().find_map(|other| other())
+    }
+}
+
+impl fmt::Debug for Bell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bell").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }

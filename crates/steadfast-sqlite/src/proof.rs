@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
 use crate::identity::Identity;
+use crate::raw_name;
 
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,12 @@ pub struct Unproven {
     pub name: String,
     /// The reason.
     pub why: String,
+}
+
+impl Unproven {
+    pub(crate) fn new(name: &str, why: String) -> Unproven {
+        Unproven { name: raw_name::shown(name.to_owned()), why: raw_name::shown(why) }
+    }
 }
 
 /// The WAL in the view that was judged.

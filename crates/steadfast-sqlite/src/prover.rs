@@ -25,9 +25,10 @@ use crate::pagemap::PageMap;
 use crate::plan::Plan;
 use crate::progress::{Bell, Event, Halt, Progress, Stage};
 use crate::proof::{Level, Proof, Stopped, TreeReport, Unproven, Verdict};
+use crate::raw_name;
 use crate::resume;
 use crate::schema::{Role, Schema};
-use crate::source::Source;
+use crate::source::{ReadFault, Source};
 use crate::through_sqlite;
 use crate::view::{self, Opened, View, read_error};
 use crate::worker::{Common, Share, Worker};
@@ -114,10 +115,54 @@ struct Gathered {
     other_bytes: u64,
 }
 
+/// Why a run has no more to say.
+enum Ended {
+    /// It has to stop; what was found counts.
+    Halted(Halt),
+    Error(ProveError),
+}
+
+impl Ended {
+    fn of(path: &Path, why: ReadFault) -> Ended {
+        match why {
+            ReadFault::Halted(halt) => Ended::Halted(halt),
+            why @ (ReadFault::Shrunk | ReadFault::Io(..) | ReadFault::Elsewhere(_)) => {
+                Ended::Error(read_error(path, why))
+            }
+        }
+    }
+}
+
+impl From<ProveError> for Ended {
+    fn from(error: ProveError) -> Ended {
+        Ended::Error(error)
+    }
+}
+
+/// A manifest whose pages are all written. If the run ends before it can be finished, it stays for the one that goes on.
+struct ToFinish {
+    manifest: Option<Leaves>,
+    is_resumable: bool,
+}
+
+impl ToFinish {
+    fn take(mut self) -> Option<Leaves> {
+        self.manifest.take()
+    }
+}
+
+impl Drop for ToFinish {
+    fn drop(&mut self) {
+        if let Some(manifest) = self.manifest.take().filter(|_| self.is_resumable) {
+            manifest.keep();
+        }
+    }
+}
+
 impl<'a> Run<'a> {
     fn new(path: &'a Path, options: &'a Options, started: Instant, progress: &'a mut dyn Progress) -> Run<'a> {
         let deadline = options.deadline.map(|limit| started + limit);
-        let bell = Bell { cancel: options.cancel.clone(), deadline };
+        let bell = Bell::new(options.cancel.clone(), deadline);
         Run { path, options, started, progress, bell, last_event: None }
     }
 
@@ -135,7 +180,9 @@ impl<'a> Run<'a> {
                 return Ok(proof);
             }
         };
-        let View { source, header, identity, wal, notes, mut watch } = view;
+        let View { mut source, header, identity, wal, notes, watch } = view;
+        watch.hang_on(&self.bell, self.options.max_wal_growth);
+        source.keep_pace(self.options.max_rate, self.bell.clone());
         let source = Arc::new(source);
         proof.pages = source.pages;
         proof.page_size = source.geometry.page_size;
@@ -162,25 +209,11 @@ impl<'a> Run<'a> {
             let seen = format!("the file ends before page {page} does");
             gathered.findings.push(Finding::new(Code::Truncated, "a file of whole pages", seen).on_page(page));
         }
-        let pinned = through_sqlite::connect(&source, &self.bell, self.options.sql_heap_limit)
-            .map_err(|why| ProveError::from_sql(self.path, &why))?;
-        match Schema::read(&pinned.sql) {
-            Ok(schema) => {
-                let ready = Ready { source: &source, header: &header, identity: &identity, sql: &pinned.sql };
-                self.judge(schema, &ready, &mut watch, &mut gathered, &mut proof)?;
-            }
-            Err(why) => match self.bell.rings() {
-                Some(halt) => gathered.halted = Some(halt),
-                None if is_of_the_machine(&why) => {
-                    // A file that became shorter meanwhile is told as that.
-                    watch.compare()?;
-                    return Err(ProveError::from_sql(self.path, &why));
-                }
-                None => {
-                    let finding = Finding::new(Code::Schema, "a schema that SQLite can read", why.to_string());
-                    gathered.findings.push(finding.in_tree("sqlite_schema"));
-                }
-            },
+        let look = Look { source: &source, header: &header, identity: &identity, watch: &watch };
+        match self.look(&look, &mut gathered, &mut proof) {
+            Ok(()) => {}
+            Err(Ended::Halted(halt)) => gathered.halted = Some(halt),
+            Err(Ended::Error(error)) => return Err(error),
         }
         if gathered.halted == Some(Halt::WalGrew) {
             let seen = format!(
@@ -194,21 +227,49 @@ impl<'a> Run<'a> {
         Ok(proof)
     }
 
+    /// Opens the view through SQLite, which knows the schema, and judges all of it.
+    fn look(&mut self, look: &Look<'_>, gathered: &mut Gathered, proof: &mut Proof) -> Result<(), Ended> {
+        let ended = |bell: &Bell, why: &rusqlite::Error| match bell.rings() {
+            Some(halt) => Ended::Halted(halt),
+            None => ProveError::from_sql(self.path, why).into(),
+        };
+        let pinned = through_sqlite::connect(look.source, &self.bell, self.options.sql_heap_limit)
+            .map_err(|why| ended(&self.bell, &why))?;
+        match through_sqlite::schema(&pinned.sql) {
+            Ok(schema) => {
+                let Look { source, header, identity, .. } = *look;
+                let ready = Ready { source, header, identity, sql: &pinned.sql };
+                self.judge(schema, &ready, gathered, proof)
+            }
+            Err(why) if is_of_the_machine(&why) || self.bell.rings().is_some() => {
+                // A file that became shorter meanwhile is told as that.
+                match look.watch.compare() {
+                    Err(error) if error.kind == ProveErrorKind::Changed => Err(error.into()),
+                    Ok(()) | Err(_) => Err(ended(&self.bell, &why)),
+                }
+            }
+            Err(why) => {
+                let finding = Finding::new(Code::Schema, "a schema that SQLite can read", why.to_string());
+                gathered.findings.push(finding.in_tree("sqlite_schema"));
+                Ok(())
+            }
+        }
+    }
+
     fn judge(
         &mut self,
         schema: Schema,
         ready: &Ready<'_>,
-        watch: &mut view::Watch,
         gathered: &mut Gathered,
         proof: &mut Proof,
-    ) -> Result<(), ProveError> {
+    ) -> Result<(), Ended> {
         let options = self.options;
         let (source, header) = (ready.source, ready.header);
         if let Some(wanted) = &options.table
             && !schema.tables.iter().any(|table| table.name.eq_ignore_ascii_case(wanted))
             && !schema.virtuals.iter().any(|table| table.name.eq_ignore_ascii_case(wanted))
         {
-            return Err(ProveError::new(ProveErrorKind::NoSuchTable, self.path, format!("no table {wanted}")));
+            return Err(ProveError::new(ProveErrorKind::NoSuchTable, self.path, format!("no table {wanted}")).into());
         }
         for stranger in &schema.strangers {
             let seen = format!("'{stranger}', which belongs to nothing");
@@ -218,7 +279,7 @@ impl<'a> Run<'a> {
         let plan = Plan::new(schema, !options.structure_only, options.table.as_deref());
         proof.indexes = plan.schema.trees.iter().filter(|tree| matches!(tree.role, Role::Index(_))).count() as u32;
         let whole = options.table.is_none();
-        let io = |why| read_error(self.path, why);
+        let ended = |why| Ended::of(self.path, why);
 
         let state = |doing: &'static str, path: &Path| {
             let path = path.to_owned();
@@ -234,36 +295,37 @@ impl<'a> Run<'a> {
             }
             Some(_) | None => None,
         };
-        let goes_on = saved.is_some();
-        let manifest = match &options.manifest_out {
-            Some(path) => Some(
-                Leaves::begin(path, source.geometry.page_size, source.pages, goes_on)
-                    .map_err(state("cannot write the manifest", path))?,
-            ),
-            None => None,
-        };
         let key = match &saved {
             Some(saved) => saved.key,
             None => random_key().map_err(|why| ProveError::from_io(self.path, "cannot draw a random seed", &why))?,
+        };
+        let goes_on = saved.is_some();
+        let manifest = match &options.manifest_out {
+            Some(path) => Some(
+                Leaves::begin(path, source.geometry.page_size, source.pages, goes_on, key)
+                    .map_err(state("cannot write the manifest", path))?,
+            ),
+            None => None,
         };
         let hash = EntryHash::new(key, plan.schema.trees.len());
         let common = Common { source, plan: &plan, hash: &hash, planted: options.planted, seek: None };
 
         let mut map = PageMap::new(source.pages, header);
         if whole {
-            freelist::walk(source, header, &mut map, &mut gathered.findings, options.planted).map_err(io)?;
+            freelist::walk(source, header, &mut map, &mut gathered.findings, options.planted).map_err(ended)?;
         }
         self.tell_now(Stage::Interior, 0, source, 0);
         let mut interiors = InteriorPages::new(source.geometry.page_size, options.interior_memory);
         let mut worker = Worker::new(&plan, options.max_findings);
         let scratch = scratch_folder(self.path, &options.scratch);
-        interior::pass(&common, &mut map, &mut interiors, &mut worker, &scratch).map_err(io)?;
+        interior::pass(&common, &mut map, &mut interiors, &mut worker, &scratch)
+            .map_err(|why| Ended::of(self.path, why))?;
         worker.settle(&common);
 
         let (first, before) = match saved {
             Some(saved) => {
                 if !map.load(&saved.next_links) {
-                    return Err(ProveError::new(ProveErrorKind::State, self.path, "the state has other pages"));
+                    return Err(ProveError::new(ProveErrorKind::State, self.path, "the state has other pages").into());
                 }
                 (saved.next_page, saved.share)
             }
@@ -285,10 +347,9 @@ impl<'a> Run<'a> {
         }
         let reference = reference.filter(|reference| reference.page_size() == source.geometry.page_size);
 
-        let growth = watch.wal_growth();
-        let growth_beside = watch_beside.as_ref().map(view::Watch::wal_growth);
-        let bound = options.max_wal_growth;
-        let is_within = || growth() <= bound && growth_beside.as_ref().is_none_or(|growth| growth() <= bound);
+        if let Some(watch) = &watch_beside {
+            watch.hang_on(&self.bell, options.max_wal_growth);
+        }
         let bell = self.bell.clone();
         let forward = Forward {
             common,
@@ -296,19 +357,17 @@ impl<'a> Run<'a> {
             interiors: &interiors,
             workers: options.threads.clamp(1, 64).min(source.pages.div_ceil(64).max(1) as usize),
             bell: &bell,
-            bytes_per_second: options.max_rate,
             manifest: manifest.as_ref(),
             reference: reference.as_ref(),
             max_findings: options.max_findings,
-            wal_is_within_bound: &is_within,
         };
         let found = worker.share.findings.list().len() as u64;
-        let passed = forward
-            .run(first, &mut |done| {
-                watch.keep_lock_time();
-                self.tell(Stage::Forward, done, source.pages, source.meter.read.load(Ordering::Relaxed), found);
-            })
-            .map_err(|why| read_error(self.path, why))?;
+        source.set_in_pass(true);
+        let passed = forward.run(first, &mut |done| {
+            self.tell(Stage::Forward, done, source.pages, source.meter.read.load(Ordering::Relaxed), found);
+        });
+        source.set_in_pass(false);
+        let passed = passed.map_err(|why| Ended::of(self.path, why))?;
         let mut share = before;
         share.merge(passed.share);
         gathered.pages_done = passed.next_page - 1;
@@ -325,8 +384,9 @@ impl<'a> Run<'a> {
         if let Some(watch) = &watch_beside {
             watch.compare()?;
         }
+        // Also where the pass is through: what follows may be stopped as well.
+        gathered.resumable = save(&share, &map, passed.next_page)?;
         if passed.halted.is_some() {
-            gathered.resumable = save(&share, &map, passed.next_page)?;
             if let Some(manifest) = manifest.filter(|_| gathered.resumable) {
                 manifest.keep();
             }
@@ -339,19 +399,21 @@ impl<'a> Run<'a> {
         self.tell_now(Stage::Closing, source.pages, source, found);
         share.merge(worker.share);
         proof.trees = trees(&plan, &share);
-        let mut findings = std::mem::replace(&mut share.findings, Findings::up_to(1));
+        let manifest = ToFinish { manifest, is_resumable: gathered.resumable };
+        let findings = &mut gathered.findings;
+        findings.absorb(std::mem::replace(&mut share.findings, Findings::up_to(1)));
         share.chains.sort_unstable();
         if !options.planted.chains_off() {
-            page_use::chains(source, &mut map, &share.chains, whole, &mut findings).map_err(io)?;
+            page_use::chains(source, &mut map, &share.chains, whole, findings).map_err(ended)?;
         }
         if whole {
             let largest = plan.schema.trees.iter().map(|tree| tree.root).max().unwrap_or(0);
-            page_use::auto_vacuum(header, largest, &mut findings);
+            page_use::auto_vacuum(header, largest, findings);
             if header.auto_vacuum() && !options.planted.pointer_map_off() {
-                page_use::pointer_maps(source, &map, &interiors, &mut findings).map_err(io)?;
+                page_use::pointer_maps(source, &map, &interiors, findings).map_err(ended)?;
             }
             if !options.planted.chains_off() {
-                page_use::never_used(&map, &mut findings, options.planted);
+                page_use::never_used(&map, findings, options.planted);
             }
         }
         if let Some(reference) = &reference {
@@ -368,8 +430,9 @@ impl<'a> Run<'a> {
             }
         }
         if plan.content {
-            naming::compare(&common, &map, &interiors, &share, &mut findings).map_err(io)?;
-            self.tell_now(Stage::ThroughSqlite, source.pages, source, findings.list().len() as u64);
+            naming::compare(&common, &map, &interiors, &share, findings).map_err(ended)?;
+            let so_far = findings.list().len() as u64;
+            self.tell_now(Stage::ThroughSqlite, source.pages, source, so_far);
             let asked = through_sqlite::Asked {
                 sql: ready.sql,
                 plan: &plan,
@@ -377,10 +440,11 @@ impl<'a> Run<'a> {
                 bell: &self.bell,
                 only: options.table.as_deref(),
             };
-            gathered.halted = asked.check(&mut findings, &mut gathered.unproven);
+            if let Some(halt) = asked.check(findings, &mut gathered.unproven) {
+                return Err(Ended::Halted(halt));
+            }
         }
-        gathered.findings.absorb(findings);
-        if let Some(manifest) = manifest {
+        if let Some(manifest) = manifest.take() {
             let path = options.manifest_out.as_deref().unwrap_or(self.path);
             let owners = PageOwners { plan: &plan, map: &map, interiors: &interiors };
             let (names, owner) = (owners.names(), |page| owners.number(page));
@@ -389,7 +453,7 @@ impl<'a> Run<'a> {
             let root = manifest.finish(owners.as_ref()).map_err(state("cannot finish the manifest", path))?;
             proof.manifest_root = Some(hex(&root));
         }
-        if let (Some(path), None) = (&options.resume, gathered.halted) {
+        if let Some(path) = &options.resume {
             // What was saved is used up; a state that cannot be removed is refused or taken up rightly next time.
             let _ = std::fs::remove_file(path);
         }
@@ -447,6 +511,14 @@ fn is_of_the_machine(why: &rusqlite::Error) -> bool {
     matches!(why.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory))
 }
 
+/// What was opened.
+struct Look<'r> {
+    source: &'r Arc<Source>,
+    header: &'r crate::header::Header,
+    identity: &'r crate::identity::Identity,
+    watch: &'r view::Watch,
+}
+
 struct Ready<'r> {
     source: &'r Source,
     header: &'r crate::header::Header,
@@ -463,8 +535,8 @@ fn trees(plan: &Plan, share: &Share) -> Vec<TreeReport> {
         .zip(&plan.in_scope)
         .filter(|(_, in_scope)| **in_scope)
         .map(|((tree, tally), _)| TreeReport {
-            name: tree.name.clone(),
-            table: plan.schema.tables[tree.table].name.clone(),
+            name: raw_name::shown(tree.name.clone()),
+            table: raw_name::shown(plan.schema.tables[tree.table].name.clone()),
             is_index: matches!(tree.role, Role::Index(_)),
             entries: tally.entries,
             pages: tally.leaf_pages + tally.interior_pages + tally.overflow_pages,

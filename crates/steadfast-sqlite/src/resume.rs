@@ -1,8 +1,5 @@
 //! The state of a stopped run: enough to go on from the next chunk, bound to the file and the moment it was made for.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -55,7 +52,6 @@ pub(crate) fn save(
     share: &Share,
     map: &PageMap,
 ) -> std::io::Result<()> {
-    may_be_saved(path)?;
     let tallies =
         share.tallies.iter().map(|t| [t.entries, t.leaf_pages, t.interior_pages, t.overflow_pages, t.payload, t.free]);
     let head = Head {
@@ -84,17 +80,12 @@ pub(crate) fn save(
     map.save(&mut out);
     let sum = *blake3::hash(&out).as_bytes();
     out.extend_from_slice(&sum);
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&name)?;
-    file.write_all(&out)?;
-    file.sync_all()?;
-    std::fs::rename(&name, path)
+    own_file::stage(path, BEGINNING, &out)?.publish(path)
 }
 
-/// Refuses a place where another file than a state lies.
+/// Refuses a place where another file than a state lies, or where nothing can be written.
 pub(crate) fn may_be_saved(path: &Path) -> std::io::Result<()> {
-    own_file::may_replace(path, BEGINNING)
+    own_file::could_write(path, BEGINNING)
 }
 
 /// Reads a state, refusing one of another file, moment or scope. `None` if there is none.
@@ -126,8 +117,8 @@ pub(crate) fn load(
         return Err(ProveError::new(ProveErrorKind::OtherIdentity, database, seen));
     }
     if head.scope != scope {
-        let seen = format!("the state was saved for another scope ({}; this run: {scope})", head.scope);
-        return Err(ProveError::new(ProveErrorKind::OtherIdentity, database, seen));
+        let seen = format!("it was saved by a run with other flags: {}; this run has {scope}", head.scope);
+        return Err(ProveError::new(ProveErrorKind::State, path, seen));
     }
     let mut share = Share::new(plan, max_findings);
     if head.rows.len() != plan.sketches

@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 
 use crate::collation::Collation;
 use crate::header::Encoding;
-use crate::record;
+use crate::{raw_name, record};
 
 /// Bits of the classes a column may hold, in SQLite's own numbering.
 pub(crate) mod class {
@@ -124,6 +124,8 @@ pub(crate) enum Default {
     /// In the database's encoding.
     Text(Vec<u8>),
     Blob(Vec<u8>),
+    /// It could not be evaluated.
+    Unknown,
 }
 
 #[derive(Debug)]
@@ -289,6 +291,10 @@ impl Schema {
             .enumerate()
             .map(|(at, info)| info.judged(shape.strict, alias == Some(at), self.encoding))
             .collect::<Result<_, _>>()?;
+        if columns.iter().any(|column| column.default == Default::Unknown) {
+            why.push("defaults that are not UTF-8");
+            full = true;
+        }
 
         let tree = self.trees.len() as TreeId;
         let mut fields: Vec<usize> = (0..info.len()).filter(|at| info[*at].hidden != 2).collect();
@@ -309,7 +315,11 @@ impl Schema {
         for index in listed.iter().filter(|index| !(shape.without_rowid && index.is_primary)) {
             let parts = index_columns(sql, &index.name)?;
             let from: Vec<From> = parts.iter().map(|part| part.from(alias, &fields, &info)).collect();
-            let computed = from.contains(&From::Computed);
+            let is_unknown = |from: &From| match from {
+                From::Field(_, column) => columns[*column].default == Default::Unknown,
+                From::Rowid | From::Computed => false,
+            };
+            let computed = from.contains(&From::Computed) || from.iter().any(is_unknown);
             if index.partial {
                 why.push("partial indexes");
                 full = true;
@@ -350,10 +360,10 @@ impl Schema {
     }
 }
 
-/// Text that may be damaged, as far as it can be read.
+/// Text that may be damaged or of other bytes than UTF-8.
 fn text(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Option<String>> {
     Ok(match row.get_ref(at)? {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(raw_name::of_bytes(bytes)),
         ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => None,
     })
 }
@@ -451,7 +461,7 @@ struct ListedIndex {
 
 fn index_list(sql: &Connection, table: &str) -> Result<Vec<ListedIndex>, rusqlite::Error> {
     let mut statement = sql.prepare_cached("SELECT name, \"unique\", origin, partial FROM pragma_index_list(?1)")?;
-    let rows = statement.query_map([table], |row| {
+    let rows = statement.query_map([raw_name::bound(table)], |row| {
         let origin: String = row.get(2)?;
         Ok(ListedIndex {
             name: text(row, 0)?.unwrap_or_default(),
@@ -492,7 +502,7 @@ impl IndexPart {
 fn index_columns(sql: &Connection, index: &str) -> Result<Vec<IndexPart>, rusqlite::Error> {
     let mut statement =
         sql.prepare_cached("SELECT cid, \"desc\", coll, key FROM pragma_index_xinfo(?1) ORDER BY seqno")?;
-    let rows = statement.query_map([index], |row| {
+    let rows = statement.query_map([raw_name::bound(index)], |row| {
         Ok(IndexPart {
             column: row.get(0)?,
             descending: row.get(1)?,
@@ -516,7 +526,7 @@ fn columns(sql: &Connection, table: &str) -> Result<Vec<ColumnInfo>, rusqlite::E
     let mut statement = sql.prepare_cached(
         "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid",
     )?;
-    let rows = statement.query_map([table], |row| {
+    let rows = statement.query_map([raw_name::bound(table)], |row| {
         Ok(ColumnInfo {
             name: text(row, 0)?.unwrap_or_default(),
             declared: text(row, 1)?.unwrap_or_default(),
@@ -562,7 +572,8 @@ impl ColumnInfo {
                 }
             }
         }
-        column.judged = column.not_null || column.allowed != class::ANY;
+        // What a short record has there is for SQLite to judge.
+        column.judged = (column.not_null || column.allowed != class::ANY) && column.default != Default::Unknown;
         Ok(column)
     }
 }
@@ -596,6 +607,13 @@ fn affinity(declared: &str) -> Affinity {
 /// row reads as. An INSERT would evaluate it otherwise: there `1.10` becomes the text `1.1`, and here it stays. What is
 /// not constant reads as NULL, and cannot be added.
 fn default_value(text: &str, declared: &str, strict: bool, encoding: Encoding) -> Result<Default, rusqlite::Error> {
+    if !raw_name::is_text(text) {
+        // A literal of other bytes than UTF-8 cannot be said to SQLite in a statement; it is no number under any affinity.
+        let literal = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
+        let literal = literal.filter(|inner| !inner.replace("''", "").contains('\''));
+        return Ok(literal
+            .map_or(Default::Unknown, |inner| Default::Text(raw_name::bytes(&inner.replace("''", "'")).into_owned())));
+    }
     let kind = match affinity(declared) {
         _ if strict && declared.eq_ignore_ascii_case("ANY") => "BLOB",
         Affinity::Blob => "BLOB",
@@ -634,7 +652,8 @@ impl Default {
     /// As a value.
     pub(crate) fn value(&self) -> record::Value<'_> {
         match self {
-            Default::Null => record::Value::Null,
+            // Nobody asks for one that is not known: SQLite judges its column.
+            Default::Null | Default::Unknown => record::Value::Null,
             Default::Integer(value) => record::Value::Integer(*value),
             Default::Real(value) => record::Value::Real(*value),
             Default::Text(bytes) => record::Value::Text(bytes),
@@ -645,7 +664,7 @@ impl Default {
     /// The class as the type checks see it.
     pub(crate) fn class(&self) -> u8 {
         match self {
-            Default::Null => class::NULL,
+            Default::Null | Default::Unknown => class::NULL,
             Default::Integer(_) => class::INTEGER,
             Default::Real(_) => class::REAL,
             Default::Text(_) => class::TEXT,

@@ -7,12 +7,14 @@ use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use rustix::fs::Advice;
 use rustix::io::ReadWriteFlags;
 
 use crate::error::ProveError;
 use crate::page::Geometry;
+use crate::progress::{Bell, Halt};
 
 /// A view of a database that does not move: the file and, per page, the frame of the WAL that replaces it.
 #[derive(Debug)]
@@ -28,6 +30,17 @@ pub(crate) struct Source {
     pub(crate) pages: u32,
     pub(crate) meter: Meter,
     may_ask_cache: AtomicBool,
+    pace: Option<Pace>,
+}
+
+/// How fast may be read, and what ends the reading.
+#[derive(Debug)]
+struct Pace {
+    bytes_per_second: Option<u64>,
+    since: Instant,
+    bell: Bell,
+    /// The forward pass asks the bell itself, between chunks: what it has taken it judges to the end.
+    is_in_pass: AtomicBool,
 }
 
 /// How much was read, and from where.
@@ -50,6 +63,8 @@ pub(crate) enum ReadFault {
     Io(u64, std::io::Error),
     /// Another file than the database stands in the way: a manifest, or the database to compare with.
     Elsewhere(Box<ProveError>),
+    /// The run has to end.
+    Halted(Halt),
 }
 
 impl Source {
@@ -65,6 +80,30 @@ impl Source {
             pages,
             meter: Meter::default(),
             may_ask_cache: AtomicBool::new(true),
+            pace: None,
+        }
+    }
+
+    /// From now on reads no faster than this, and not at all once the bell rings.
+    pub(crate) fn keep_pace(&mut self, bytes_per_second: Option<u64>, bell: Bell) {
+        let is_in_pass = AtomicBool::new(false);
+        self.pace = Some(Pace { bytes_per_second, since: Instant::now(), bell, is_in_pass });
+    }
+
+    /// Whether the forward pass runs, which asks the bell itself.
+    pub(crate) fn set_in_pass(&self, is_in_pass: bool) {
+        self.pace.iter().for_each(|pace| pace.is_in_pass.store(is_in_pass, Ordering::Relaxed));
+    }
+
+    /// Waits as long as the rate demands, in short steps so that a halt is not delayed.
+    pub(crate) fn keep_to_rate(&self) {
+        let Some(Pace { bytes_per_second: Some(rate), since, bell, .. }) = &self.pace else { return };
+        let due = Duration::from_secs_f64(self.meter.read.load(Ordering::Relaxed) as f64 / (*rate).max(1) as f64);
+        while let Some(left) = due.checked_sub(since.elapsed())
+            && !left.is_zero()
+            && bell.rings().is_none()
+        {
+            std::thread::park_timeout(left.min(Duration::from_millis(50)));
         }
     }
 
@@ -84,7 +123,13 @@ impl Source {
     /// Reads one page outside of the sequential pass.
     pub(crate) fn page(&self, number: u32, out: &mut [u8]) -> Result<(), ReadFault> {
         self.meter.again.fetch_add(out.len() as u64, Ordering::Relaxed);
-        self.one(number, out)
+        self.one(number, out)?;
+        self.keep_to_rate();
+        let halt = self.pace.as_ref().filter(|pace| !pace.is_in_pass.load(Ordering::Relaxed));
+        match halt.and_then(|pace| pace.bell.rings()) {
+            Some(halt) => Err(ReadFault::Halted(halt)),
+            None => Ok(()),
+        }
     }
 
     /// Reads `out.len() / page_size` pages from `first`, and leaves the page cache as it was.

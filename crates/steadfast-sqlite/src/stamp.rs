@@ -80,10 +80,14 @@ pub enum StampOutcome {
 }
 
 impl StampCheck {
-    /// The probability that a sample of this size sees none of `changed` pages: `(1 - c/n)^N`.
+    /// The probability that a sample of this size sees none of `changed` pages, at most: `(1 - c/n)^N`. No page is drawn
+    /// twice, so that it is nothing where fewer pages were left out than had changed.
     pub fn risk(&self, changed: u32) -> f64 {
         if self.pages == 0 {
             return 1.0;
+        }
+        if u64::from(self.sampled) + u64::from(changed) > u64::from(self.pages) && changed > 0 {
+            return 0.0;
         }
         (1.0 - f64::from(changed.min(self.pages)) / f64::from(self.pages)).powi(self.sampled as i32)
     }
@@ -91,11 +95,6 @@ impl StampCheck {
 
 /// How every stamp begins.
 const BEGINNING: &[u8] = b"{\n  \"program\": \"steadfast-sqlite ";
-
-/// Refuses a place where another file than a stamp lies.
-fn may_be_saved(path: &Path) -> std::io::Result<()> {
-    own_file::may_replace(path, BEGINNING)
-}
 
 impl Stamp {
     /// From a proof of the whole file that passed and wrote a manifest.
@@ -132,27 +131,37 @@ impl Stamp {
         serde_json::from_slice(&text).map_err(|why| state(format!("not a stamp: {why}")))
     }
 
+    /// Refuses a place where a stamp could not be written, or where another file than a stamp lies.
+    ///
+    /// # Errors
+    /// It is such a place.
+    pub fn may_be_saved(path: &Path) -> Result<(), ProveError> {
+        own_file::could_write(path, BEGINNING).map_err(|why| unwritable(path, &why))
+    }
+
     /// Writes the stamp with mode 0600, complete or not at all.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), ProveError> {
-        use std::io::Write;
-        use std::os::unix::fs::OpenOptionsExt;
-        let failed = |why: std::io::Error| ProveError::unwritable(path, "cannot write the stamp", &why);
-        may_be_saved(path).map_err(failed)?;
-        let text = serde_json::to_vec_pretty(self).map_err(|why| failed(why.into()))?;
-        let mut unfinished = path.as_os_str().to_owned();
-        unfinished.push(".new");
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&unfinished)
-            .map_err(failed)?;
-        file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
-        std::fs::rename(&unfinished, path).map_err(failed)
+        self.stage(path)?.publish(path).map_err(|why| unwritable(path, &why))
+    }
+
+    /// Gives a manifest that was written elsewhere in the same folder its name, and writes the stamp; an earlier stamp and its
+    /// manifest stay what they are unless both can be replaced.
+    ///
+    /// # Errors
+    /// The stamp cannot be written, or the manifest not be moved.
+    pub fn save_with(&self, written: &Path, path: &Path) -> Result<(), ProveError> {
+        let staged = self.stage(path)?;
+        std::fs::rename(written, &self.manifest)
+            .and_then(|()| staged.publish(path))
+            .map_err(|why| unwritable(path, &why))
+    }
+
+    fn stage(&self, path: &Path) -> Result<own_file::Staged, ProveError> {
+        let text = serde_json::to_vec_pretty(self).map_err(|why| unwritable(path, &why.into()))?;
+        own_file::stage(path, BEGINNING, &text).map_err(|why| unwritable(path, &why))
     }
 
     /// Compares a file with its stamp: metadata, then `sample` pages drawn at random against the manifest.
@@ -223,6 +232,13 @@ impl Stamp {
         if hex(&manifest.root) != self.manifest_root {
             return Err(state("the manifest is not the one of the stamp".into()));
         }
+        // The root binds both, so that a stamp which says otherwise was changed by hand or by a fault.
+        if (manifest.pages, manifest.page_size) != (self.pages, self.page_size) {
+            return Err(state(format!(
+                "the stamp contradicts its manifest: {} pages of {} bytes in the one, {} of {} in the other",
+                self.pages, self.page_size, manifest.pages, manifest.page_size
+            )));
+        }
         let io = |why: std::io::Error| ProveError::from_io(path, "cannot read it", &why);
         let view = match log {
             Some((wal, header)) => header.frames(wal, self.identity.wal.as_ref().map(|wal| wal.frames)).map_err(io)?,
@@ -250,6 +266,10 @@ impl Stamp {
         }
         Ok(())
     }
+}
+
+fn unwritable(path: &Path, why: &std::io::Error) -> ProveError {
+    ProveError::unwritable(path, "cannot write the stamp", why)
 }
 
 /// The log beside a file and its header, if there is one that counts.

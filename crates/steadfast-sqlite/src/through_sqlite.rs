@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::finding::{Code, Finding, Findings};
@@ -12,12 +13,18 @@ use crate::partial_index;
 use crate::plan::Plan;
 use crate::progress::{Bell, Halt};
 use crate::proof::Unproven;
+use crate::raw_name;
+use crate::schema::Schema;
 use crate::source::Source;
+use crate::sqlite_words;
 use crate::vfs::{self, Pinned};
 use crate::worker::Tally;
 
 /// The longest value that SQL may make.
 const LONGEST_VALUE: i32 = 512 << 20;
+
+/// What SQLite may keep of the view in memory. A lookup for every row of a table reads a page as often as it is not there.
+const CACHE_KIB: u32 = 32 << 10;
 
 /// Opens the view with every guard that SQLite has.
 pub(crate) fn connect(source: &Arc<Source>, bell: &Bell, heap: Option<u64>) -> Result<Pinned, rusqlite::Error> {
@@ -34,6 +41,12 @@ pub(crate) fn connect(source: &Arc<Source>, bell: &Bell, heap: Option<u64>) -> R
     let bell = bell.clone();
     sql.progress_handler(10_000, Some(move || bell.rings().is_some()))?;
     Ok(pinned)
+}
+
+/// Reads the schema, as all that follows must.
+pub(crate) fn schema(sql: &Connection) -> Result<Schema, rusqlite::Error> {
+    sql.execute_batch(&format!("PRAGMA cache_size=-{CACHE_KIB}"))?;
+    Schema::read(sql)
 }
 
 /// What the run knows when it comes to the tables that SQLite has to judge.
@@ -62,7 +75,8 @@ impl Asked<'_> {
         for table in &plan.schema.tables {
             let (Some(through), true) = (&table.through_sqlite, plan.in_scope[table.tree as usize]) else { continue };
             let pragma = if through.full { "integrity_check" } else { "quick_check" };
-            match self.one(pragma, &table.name, &through.why, findings, unproven) {
+            let words = |line: &str, expected: &str| sqlite_words::finding(line, expected, plan, table);
+            match self.one(pragma, &table.name, &through.why, &words, findings, unproven) {
                 Ran::Through => {
                     let (tallies, bell) = (self.tallies, self.bell);
                     let halt = partial_index::count(self.sql, plan, table, tallies, bell, findings, unproven);
@@ -78,7 +92,7 @@ impl Asked<'_> {
         for (tree, _) in in_scope {
             if let Some(collation) = tree.order.as_ref().and_then(|order| order.unknown_collation()) {
                 let why = format!("its order is that of the collation {collation}, which only the application knows");
-                unproven.push(Unproven { name: tree.name.clone(), why });
+                unproven.push(Unproven::new(&tree.name, why));
             }
         }
         let is_wanted = |name: &str| self.only.is_none_or(|only| name.eq_ignore_ascii_case(only));
@@ -86,30 +100,47 @@ impl Asked<'_> {
             match &table.module {
                 Ok(module) => {
                     let why = format!("virtual table of {module}");
-                    if let Ran::Halted(halt) = self.one("integrity_check", &table.name, &why, findings, unproven) {
+                    let words = |line: &str, expected: &str| {
+                        Finding::new(Code::ThroughSqlite, expected, line).in_tree(&table.name)
+                    };
+                    let ran = self.one("integrity_check", &table.name, &why, &words, findings, unproven);
+                    if let Ran::Halted(halt) = ran {
                         return Some(halt);
                     }
                 }
                 Err(module) => {
                     let why = format!("its module {module} is not in this SQLite; its shadow tables were judged");
-                    unproven.push(Unproven { name: table.name.clone(), why });
+                    unproven.push(Unproven::new(&table.name, why));
                 }
             }
         }
         None
     }
 
-    fn one(&self, pragma: &str, table: &str, why: &str, findings: &mut Findings, unproven: &mut Vec<Unproven>) -> Ran {
-        let quoted = table.replace('\'', "''");
-        let rows: Result<Vec<String>, rusqlite::Error> = self
-            .sql
-            .prepare(&format!("PRAGMA main.{pragma}('{quoted}')"))
-            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
-        let fault = |seen: &str| Finding::new(Code::ThroughSqlite, format!("ok from {pragma} ({why})"), seen);
+    /// `words` makes a finding of what SQLite said and of what it should have.
+    fn one(
+        &self,
+        pragma: &str,
+        table: &str,
+        why: &str,
+        words: &dyn Fn(&str, &str) -> Finding,
+        findings: &mut Findings,
+        unproven: &mut Vec<Unproven>,
+    ) -> Ran {
+        // By a parameter, for a name need not be text that a statement can hold.
+        let rows: Result<Vec<String>, rusqlite::Error> =
+            self.sql.prepare(&format!("SELECT * FROM pragma_{pragma}(?1, 'main')")).and_then(|mut statement| {
+                let said = statement.query_map([raw_name::bound(table)], |row| match row.get_ref(0)? {
+                    ValueRef::Text(bytes) => Ok(raw_name::of_bytes(bytes)),
+                    other => Err(rusqlite::Error::InvalidColumnType(0, pragma.to_owned(), other.data_type())),
+                });
+                said?.collect()
+            });
+        let expected = format!("ok from {pragma} ({why})");
         match rows {
             Ok(rows) => {
                 for row in rows.iter().filter(|row| row.as_str() != "ok") {
-                    findings.push(fault(row).in_tree(table));
+                    findings.push(words(row, &expected));
                 }
                 Ran::Through
             }
@@ -119,11 +150,10 @@ impl Asked<'_> {
                 }
                 match error.sqlite_error_code() {
                     Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                        findings.push(fault(&error.to_string()).in_tree(table));
+                        let seen = error.to_string();
+                        findings.push(Finding::new(Code::ThroughSqlite, expected, seen).in_tree(table));
                     }
-                    _ => {
-                        unproven.push(Unproven { name: table.to_owned(), why: format!("{why}: SQLite says: {error}") })
-                    }
+                    _ => unproven.push(Unproven::new(table, format!("{why}: SQLite says: {error}"))),
                 }
                 Ran::Refused
             }

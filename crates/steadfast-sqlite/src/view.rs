@@ -10,7 +10,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
@@ -24,6 +24,7 @@ use crate::journal::{self, Journal};
 use crate::locks;
 use crate::options::Options;
 use crate::page::Geometry;
+use crate::progress::{Bell, Halt};
 use crate::proof::WalReport;
 use crate::registry;
 use crate::source::Source;
@@ -52,9 +53,12 @@ pub(crate) struct Watch {
     identity: Identity,
     wal: Option<WatchedWal>,
     pin: Option<Connection>,
-    lock: Option<(Connection, Instant)>,
+    lock: HeldLock,
     ignore_wal: bool,
 }
+
+/// The lock that `lock_for` asked for, and until when. Whoever notices that its time is over lets go of it.
+type HeldLock = Arc<Mutex<Option<(Connection, Instant)>>>;
 
 struct WatchedWal {
     path: PathBuf,
@@ -96,6 +100,11 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened, ProveError>
         let doing = doing.to_owned();
         move |why: std::io::Error| ProveError::from_io(path, &doing, &why)
     };
+    // Whoever asks for a lock waits for it; nobody else waits.
+    let until = options.lock_for.map(|_| Instant::now() + PATIENCE);
+    while locks::writers(&file).exclusive && until.is_some_and(|until| Instant::now() < until) {
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
     if locks::writers(&file).exclusive {
         let seen = "a process holds the exclusive lock and may be writing into the file now";
         return Err(ProveError::new(ProveErrorKind::Locked, path, seen));
@@ -182,7 +191,7 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened, ProveError>
         identity: identity.clone(),
         wal: watched,
         pin,
-        lock,
+        lock: Arc::new(Mutex::new(lock)),
         ignore_wal: options.ignore_wal,
     };
     finish(source, header, identity, wal_report, notes, watch, wal_pages, on_disk, path)
@@ -240,6 +249,8 @@ pub(crate) fn read_error(path: &Path, why: crate::source::ReadFault) -> ProveErr
             ProveError::new(ProveErrorKind::Read, path, format!("reading at byte {offset} failed: {why}"))
         }
         crate::source::ReadFault::Elsewhere(error) => *error,
+        // Whoever reads before there is a run, or for another one, has no bell.
+        crate::source::ReadFault::Halted(_) => ProveError::new(ProveErrorKind::Read, path, "the run has ended"),
     }
 }
 
@@ -287,9 +298,12 @@ pub(crate) fn look_for_hot_journal(path: &Path, file: &File) -> Result<(), Prove
     }
 }
 
-fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
+/// How long a lock that is asked for is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn reader(path: &Path, patience: Duration) -> Result<Connection, rusqlite::Error> {
     let sql = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    sql.busy_timeout(Duration::from_millis(500))?;
+    sql.busy_timeout(patience)?;
     sql.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     sql.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     sql.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
@@ -300,7 +314,7 @@ fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
 }
 
 fn hold_shared_lock(path: &Path) -> Result<Connection, ProveError> {
-    reader(path).map_err(|why| {
+    reader(path, PATIENCE).map_err(|why| {
         ProveError::new(ProveErrorKind::Locked, path, format!("cannot take the shared lock that was asked for: {why}"))
     })
 }
@@ -349,7 +363,7 @@ fn pin(path: &Path, shm: &File, wal: &Arc<File>) -> Result<Log, ProveError> {
             std::thread::yield_now();
             continue;
         };
-        let sql = match reader(path) {
+        let sql = match reader(path, Duration::from_millis(500)) {
             Ok(sql) => sql,
             Err(why) => {
                 last = format!("SQLite gave no read mark: {why}");
@@ -381,31 +395,28 @@ fn pin(path: &Path, shm: &File, wal: &Arc<File>) -> Result<Log, ProveError> {
 }
 
 impl Watch {
-    /// How far the WAL has grown since the view was taken.
-    pub(crate) fn wal_growth(&self) -> impl Fn() -> u64 + Sync + use<> {
-        let watched = self.wal.as_ref().filter(|_| self.pin.is_some()).map(|wal| (wal.path.clone(), wal.length));
-        move || match &watched {
-            Some((path, length)) => std::fs::metadata(path).map_or(0, |meta| meta.len().saturating_sub(*length)),
-            None => 0,
+    /// Has the bell ring when the WAL has grown by more than this since the view was taken, and let go of the lock that
+    /// `lock_for` asked for when its time is over.
+    pub(crate) fn hang_on(&self, bell: &Bell, max_wal_growth: u64) {
+        if let Some(wal) = self.wal.as_ref().filter(|_| self.pin.is_some()) {
+            let (path, length) = (wal.path.clone(), wal.length);
+            bell.ask(move || {
+                let growth = std::fs::metadata(&path).map_or(0, |meta| meta.len().saturating_sub(length));
+                (growth > max_wal_growth).then_some(Halt::WalGrew)
+            });
         }
-    }
-
-    /// Lets go of the lock that `lock_for` asked for, when its time is over.
-    pub(crate) fn keep_lock_time(&mut self) {
-        self.lock.take_if(|(_, until)| Instant::now() >= *until);
+        let lock = Arc::clone(&self.lock);
+        bell.ask(move || {
+            let mut lock = lock.lock().unwrap_or_else(PoisonError::into_inner);
+            lock.take_if(|(_, until)| Instant::now() >= *until);
+            None
+        });
     }
 
     /// Whether the view still is what it was.
     pub(crate) fn compare(&self) -> Result<(), ProveError> {
         let changed = |seen: String| Err(ProveError::new(ProveErrorKind::Changed, &self.path, seen));
-        if self.pin.is_none() {
-            let now = Identity::of(&self.file, self.identity.wal.clone())
-                .map_err(|why| ProveError::from_io(&self.path, "cannot look at it again", &why))?;
-            let differences = self.identity.differences(&now);
-            if !differences.is_empty() {
-                return changed(format!("it changed while it was read: {}", differences.join(", ")));
-            }
-        }
+        // Removing and replacing change the times too, and say more.
         if let Ok(named) = std::fs::metadata(&self.path) {
             use std::os::unix::fs::MetadataExt;
             if (named.dev(), named.ino()) != (self.identity.device, self.identity.inode) {
@@ -413,6 +424,14 @@ impl Watch {
             }
         } else {
             return changed("it was removed while it was read".to_owned());
+        }
+        if self.pin.is_none() {
+            let now = Identity::of(&self.file, self.identity.wal.clone())
+                .map_err(|why| ProveError::from_io(&self.path, "cannot look at it again", &why))?;
+            let differences = self.identity.differences(&now);
+            if !differences.is_empty() {
+                return changed(format!("it changed while it was read: {}", differences.join(", ")));
+            }
         }
         match &self.wal {
             None => {

@@ -1,7 +1,7 @@
 //! Partial and expression indexes: SQLite evaluates them, and what it does not count is counted.
 
 use rusqlite::Connection;
-use steadfast_sqlite::{Proof, Prover, Verdict};
+use steadfast_sqlite::{Proof, Prover, Repair, Verdict};
 
 /// Proves a database that was made by `ddl`, after one of its definitions was written over behind SQLite's back.
 fn prove(ddl: &str, index: &str, definition: &str) -> Proof {
@@ -57,8 +57,12 @@ fn an_entry_without_a_row_is_a_fault() {
 #[test]
 fn a_row_without_an_entry_is_a_fault() {
     let proof = prove(ROWS, "p", "CREATE INDEX p ON t(b) WHERE a > 599");
-    let codes: Vec<&str> = proof.findings.iter().map(|finding| finding.code.word()).collect();
-    assert_eq!(codes, ["entry-count", "through-sqlite"], "{:?}", proof.findings);
+    let seen: Vec<_> = proof
+        .findings
+        .iter()
+        .map(|finding| (finding.code.word(), finding.tree.as_deref().unwrap_or_default(), finding.rowid))
+        .collect();
+    assert_eq!(seen, [("missing-entry", "p", Some(600)), ("entry-count", "p", None)], "{:?}", proof.findings);
 }
 
 #[test]
@@ -68,6 +72,9 @@ fn an_expression_index_with_an_entry_too_many_or_another_value_is_a_fault() {
     check(ddl, "e", "CREATE INDEX e ON t(lower(b))", &[]);
     let proof = prove(ddl, "e", "CREATE INDEX e ON t(upper(b))");
     assert_eq!(proof.verdict, Verdict::Fail, "{proof:?}");
+    // The rows are whole and REINDEX mends it: it is a fault of the index, and not of the table.
+    assert!(proof.findings.iter().all(|finding| finding.tree.as_deref() == Some("e")), "{proof:?}");
+    assert!(proof.findings.iter().all(|finding| finding.code.repair() == Repair::Reindex), "{proof:?}");
 }
 
 #[test]

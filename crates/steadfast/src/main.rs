@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     steadfast_probe::name_service::of_a_static_binary();
     completion::answer(CommandLine::command);
     match CommandLine::try_parse() {
-        Ok(line) => line.command.run().into(),
+        Ok(line) => render::heard(line.command.run()).into(),
         Err(refusal) => {
             // A closed pipe is no reason to change the exit code.
             let _ = refusal.print();

@@ -16,9 +16,12 @@ pub(crate) mod text;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use steadfast_core::exit::Exit;
 use steadfast_engine::report::Report;
 
+use crate::session::warn;
 use crate::whole_file;
 
 /// Every format of `verify`, in the order of the manual.
@@ -130,9 +133,33 @@ impl std::fmt::Debug for Output {
 /// Writes to standard output. A reader that has gone away is no error.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    heard_or_gone(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+fn heard_or_gone(written: io::Result<()>) -> io::Result<()> {
+    match written {
         Err(gone) if gone.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        written => written,
+    }
+}
+
+/// Whether something that was to be said was lost on a full disk.
+static IS_LOST: AtomicBool = AtomicBool::new(false);
+
+/// Writes to standard output. What is lost is told on standard error, and [`heard`] knows of it.
+pub(crate) fn say(text: &str) {
+    let mut out = anstream::stdout().lock();
+    if let Err(why) = heard_or_gone(out.write_all(text.as_bytes()).and_then(|()| out.flush())) {
+        warn(format!("what was to be said was not written: {why}"));
+        IS_LOST.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The exit code of a command that ended with `exit`: whoever was not told cannot know that all is well.
+pub(crate) fn heard(exit: Exit) -> Exit {
+    match exit {
+        Exit::Proceed if IS_LOST.load(Ordering::Relaxed) => Exit::CannotTell,
+        exit => exit,
     }
 }
 

@@ -366,7 +366,7 @@ impl Kind for Http {
             if let Some((key, HeaderText::Plain(Text::Literal(_)))) = written {
                 let why = "a secret in a file under version control is no secret";
                 let instead = "{ env = \"NAME\" }, { bearer = { env = \"NAME\" } } or { basic = { user, password } }";
-                problems.suggest(table.place(&["headers", key]), "a credential written out", why, instead);
+                problems.secret(table.place(&["headers", key]), "a credential written out", why, instead);
             }
         }
         for part in expect.body_contains.iter().chain(expect.body_excludes.iter()).filter(|part| part.is_empty()) {

@@ -466,7 +466,12 @@ fn validate_address(look: &SqlLook, table: &Node, problems: &mut Problems) {
     match PostgresAddress::parse(text, &variable) {
         Err(why) => {
             let form = "postgres://USER@HOST:PORT/DATABASE";
-            problems.suggest(place, "an address that cannot be read", why.to_string(), form);
+            // What cannot be read may hold a password where nobody looks for one.
+            if text.contains('@') {
+                problems.secret(place, "an address that cannot be read", why.to_string(), form);
+            } else {
+                problems.suggest(place, "an address that cannot be read", why.to_string(), form);
+            }
         }
         Ok(_) if PostgresAddress::carries_password(text) => {
             let why = "a secret in a file under version control is no secret";

@@ -108,6 +108,8 @@ refused! {
     an_unknown_target_in_a_check_that_is_wrong_otherwise toy "base_url = { target = \"shop\" }\nlimit = \"1 apple\"\nexpect.status = 200"
     an_unknown_target_in_the_defaults_of_two_checks below "[defaults.toy]\nbase_url = { target = \"shop\" }\n[[check]]\nid = \"a\"\ntoy.expect.status = 200\n[[check]]\nid = \"b\"\ntoy.expect.status = 200"
     a_password_in_an_address toy "base_url = \"https://admin:hunter2@shop.example\"\nexpect.status = 200"
+    a_password_with_a_slash_in_an_address toy "base_url = \"https://admin:hun/ter2@shop.example\"\nexpect.status = 200"
+    a_password_in_any_other_key toy "get = \"https://admin:hunter2@shop.example/page\"\nexpect.status = 200"
     defaults_of_an_unknown_kind below "[defaults.toi]\nget = \"/\""
     an_unknown_key_in_unused_defaults below "[defaults.toy]\ngett = \"/\"\nlimit = -1\n[defaults.toy.expect]\nstatos = 200"
     an_unknown_key_in_used_defaults below "[defaults.toy]\ngett = \"/\"\n[[check]]\nid = \"a\"\ntoy.expect.status = 200\n[[check]]\nid = \"b\"\ntoy.expect.status = 200"

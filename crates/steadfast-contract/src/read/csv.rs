@@ -27,6 +27,7 @@ pub(crate) struct Csv {
     stretch: u32,
     block: usize,
     max_record: usize,
+    header: Vec<u8>,
     columns: Vec<Column>,
     finished: bool,
 }
@@ -52,7 +53,8 @@ impl Csv {
             match row_end(&tail, 0, got < reading.block) {
                 RowEnd::At(end) => break end,
                 RowEnd::CutShort | RowEnd::More if got < reading.block => {
-                    return Err(usage("there is no header: the first row names the columns".to_owned()));
+                    let why = "there is no header, so there is nothing to judge: the first row names the columns";
+                    return Err(Fault::Unreadable(format!("{name}: {why}")));
                 }
                 RowEnd::CutShort | RowEnd::More => {}
             }
@@ -77,6 +79,7 @@ impl Csv {
             stretch: 0,
             block: reading.block,
             max_record: reading.max_record,
+            header: tail,
             columns,
             finished: false,
         })
@@ -206,6 +209,10 @@ impl Blocks for Csv {
 
     fn changed(&self) -> Option<String> {
         self.source.changed()
+    }
+
+    fn header(&self) -> &[u8] {
+        &self.header
     }
 }
 

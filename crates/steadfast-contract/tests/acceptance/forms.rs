@@ -223,3 +223,63 @@ fn swap_while_reading(run: &Run<'_>, file: &Path) -> Report {
         run.of(&[&link]).unwrap()
     })
 }
+
+/// What `--valid` holds after a run over these files.
+#[track_caller]
+fn kept(files: &[(&str, &str)]) -> (String, Vec<String>) {
+    let contract = contract(SCHEMA);
+    let folder = tempfile::tempdir().unwrap();
+    let paths: Vec<_> = files
+        .iter()
+        .map(|(name, text)| {
+            let file = folder.path().join(name);
+            std::fs::write(&file, text).unwrap();
+            file
+        })
+        .collect();
+    let mut run = Run::new(&contract);
+    run.running.reading.csv_empty = Some(Empty::Null);
+    run.running.valid = Some(folder.path().join("good"));
+    let report = run.of(&paths.iter().map(AsRef::as_ref).collect::<Vec<&Path>>()).unwrap();
+    (std::fs::read_to_string(folder.path().join("good")).unwrap_or_default(), report.cannot_tell)
+}
+
+#[test]
+fn what_is_kept_as_good_can_be_read_again_as_what_it_was() {
+    let csv = ("a.csv", "id,n,note\na,1,\"two\nlines\"\nb,x,\nc,3,");
+    assert_eq!(kept(&[csv]).0, "id,n,note\na,1,\"two\nlines\"\nc,3,\n");
+    assert_eq!(kept(&[csv, ("b.csv", "id,n,note\nd,4,\n")]).0, "id,n,note\na,1,\"two\nlines\"\nc,3,\nd,4,\n");
+    let (good, told) = kept(&[csv, ("b.csv", "n,id\n4,d\n")]);
+    assert_eq!(good, "");
+    assert!(told[0].contains("the files have different columns"), "{told:?}");
+    // An item that spans lines becomes one line, for the records of JSON lines are lines; others stay byte for byte.
+    let array = ("a.json", "[\n{\n  \"id\": \"a b\",\n  \"n\": 1\n},\n{\"id\":\"c\",\"n\":  2}]");
+    assert_eq!(kept(&[array]).0, "{   \"id\": \"a b\",   \"n\": 1 }\n{\"id\":\"c\",\"n\":  2}\n");
+    assert_eq!(kept(&[("a.jsonl", "{\"id\":\"a\",\"n\":1}\r\n{}\n")]).0, "{\"id\":\"a\",\"n\":1}\r\n");
+}
+
+#[test]
+fn a_file_with_nothing_in_it_is_not_called_good_in_any_layout() {
+    for name in ["x.csv", "x.jsonl", "x.json"] {
+        let said = plain(name, b"");
+        assert!(said.contains("CannotTell") && !said.contains("Holds"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn what_is_kept_as_good_has_the_mode_that_a_file_has() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let (data, good, plain) = (folder.path().join("a.jsonl"), folder.path().join("good"), folder.path().join("plain"));
+    std::fs::write(&data, "{\"id\":\"a\",\"n\":1}\n").unwrap();
+    std::fs::write(&plain, "").unwrap();
+    let contract = contract(SCHEMA);
+    let mut run = Run::new(&contract);
+    run.running.valid = Some(good.clone());
+    run.of(&[&data]).unwrap();
+    assert_eq!(mode(&good), mode(&plain));
+    std::fs::set_permissions(&good, std::fs::Permissions::from_mode(0o600)).unwrap();
+    run.of(&[&data]).unwrap();
+    assert_eq!(mode(&good), 0o600);
+}

@@ -9,4 +9,5 @@ mod meaning;
 mod merging;
 mod name_cache;
 mod repairs;
+mod samples;
 mod traps;

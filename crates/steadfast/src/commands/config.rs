@@ -1,12 +1,11 @@
 //! `steadfast config lint | show | schema`.
 
-use std::io::Write;
-
 use steadfast_checks::kinds::KINDS;
 use steadfast_core::exit::Exit;
 use steadfast_core::project::Project;
 
 use crate::project_file::ProjectFile;
+use crate::render::say;
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -34,8 +33,7 @@ pub(crate) fn run(args: Args) -> Exit {
     };
     match text {
         Ok(text) => {
-            // A closed pipe is no reason to change the exit code.
-            let _ = anstream::stdout().write_all(text.as_bytes());
+            say(&text);
             Exit::Proceed
         }
         Err(exit) => exit,

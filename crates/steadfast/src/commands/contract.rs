@@ -14,8 +14,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use steadfast_contract::contract::{Contract, Formats, Options, Profile};
+use steadfast_contract::read::Fault;
 use steadfast_contract::report::Outcome;
 use steadfast_core::exit::Exit;
+
+use crate::render::say as print;
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -65,6 +68,15 @@ struct Refused {
 impl Refused {
     fn usage(why: impl ToString) -> Refused {
         Refused { why: why.to_string(), exit: Exit::Usage }
+    }
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Refused {
+        match fault {
+            Fault::Usage(why) => Refused { why, exit: Exit::Usage },
+            Fault::Unreadable(why) => Refused { why, exit: Exit::CannotTell },
+        }
     }
 }
 
@@ -127,11 +139,6 @@ fn exit_of(outcome: Outcome) -> Exit {
         Outcome::Broken => Exit::Hold,
         Outcome::CannotTell => Exit::CannotTell,
     }
-}
-
-/// Prints to standard output; a closed pipe is no reason to change the exit code.
-fn print(text: &str) {
-    let _ = anstream::stdout().write_all(text.as_bytes());
 }
 
 fn print_json(value: &impl serde::Serialize) {

@@ -11,8 +11,8 @@ use steadfast_core::setting::{Field, did_you_mean, tidy};
 use crate::completion;
 use crate::registry;
 use crate::render::text::{BOLD, Layout, RED, YELLOW};
-use crate::render::{Page, print};
-use crate::session::{refuse, warn};
+use crate::render::{Page, say};
+use crate::session::refuse;
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -36,9 +36,7 @@ pub(crate) fn run(args: Args) -> Exit {
             }
         },
     };
-    if let Err(why) = print(&text) {
-        warn(format!("the page was not written: {why}"));
-    }
+    say(&text);
     Exit::Proceed
 }
 

@@ -1,7 +1,6 @@
 //! `steadfast history CHECK`: when it changed, and what was found.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::num::NonZeroUsize;
 
 use anstyle::{AnsiColor, Style};
@@ -14,6 +13,7 @@ use steadfast_core::ledger::{Filter, Ledger, LedgerError, Observed, Record};
 use crate::finding_line::{cut, finding_line};
 use crate::ledger_file::{LedgerFile, complain, wait};
 use crate::moment::{self, date, lasted, time};
+use crate::render::say;
 
 /// How many records are read at once.
 const PAGE: usize = 1000;
@@ -73,7 +73,7 @@ fn tell(args: &Args) -> Result<Exit, Exit> {
         })
         .to_string(),
     };
-    let _ = writeln!(anstream::stdout(), "{text}");
+    say(&format!("{text}\n"));
     Ok(Exit::Proceed)
 }
 

@@ -7,7 +7,7 @@ use steadfast_core::exit::Exit;
 
 use crate::init::{self, Order};
 use crate::live::Live;
-use crate::render::{Page, print};
+use crate::render::{Page, say};
 use crate::session::{block_on, warn};
 
 /// The command's arguments.
@@ -49,9 +49,7 @@ pub(crate) fn run(args: Args) -> Exit {
         }
         Ok(Some(Err(stopped))) => init::ended(stopped),
         Ok(Some(Ok(written))) => {
-            if let Err(why) = print(&init::shown(&written, &Page::of_stdout())) {
-                warn(format!("the summary was not printed: {why}"));
-            }
+            say(&init::shown(&written, &Page::of_stdout()));
             written.exit()
         }
     }

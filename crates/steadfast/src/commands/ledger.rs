@@ -7,9 +7,9 @@ mod rebuild;
 mod tail;
 mod verify;
 
-use std::io::Write;
-
 use steadfast_core::exit::Exit;
+
+use crate::render::say;
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -56,7 +56,7 @@ pub(crate) fn run(args: Args) -> Exit {
     done.unwrap_or_else(|exit| exit)
 }
 
-/// Prints a whole result. A closed pipe is no reason to change the exit code.
+/// Prints a whole result.
 fn print(text: &str) {
-    let _ = writeln!(anstream::stdout(), "{text}");
+    say(&format!("{text}\n"));
 }

@@ -22,8 +22,8 @@ use crate::live::Live;
 use crate::project_file::ProjectFile;
 use crate::registry;
 use crate::render::text::Layout;
-use crate::render::{Document, Page, observation, print};
-use crate::session::{Refused, WorldFlags, block_on, lapse, refuse, warn};
+use crate::render::{Document, Page, observation, say};
+use crate::session::{Refused, WorldFlags, block_on, lapse, refuse};
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -80,9 +80,7 @@ fn show(args: &Args) -> Result<Exit, Refused> {
             text
         }
     };
-    if let Err(why) = print(&text) {
-        warn(format!("the observation was not written: {why}"));
-    }
+    say(&text);
     Ok(match &first.outcome {
         Outcome::Seen(_) => Exit::Proceed,
         Outcome::TargetFailed(_) => Exit::Hold,

@@ -8,8 +8,8 @@ use steadfast_engine::prove::Source;
 use super::verify::{BoundFlags, PlanFlags};
 use crate::live::Live;
 use crate::project_file::ProjectFile;
-use crate::render::{Document, Page, print, proofs};
-use crate::session::{LedgerFlags, Refused, WorldFlags, block_on, refuse, warn};
+use crate::render::{Document, Page, proofs, say};
+use crate::session::{LedgerFlags, Refused, WorldFlags, block_on, refuse};
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -59,8 +59,6 @@ fn prove(args: &Args) -> Result<Exit, Refused> {
         Document::Human => proofs::of(&proofs, source, &Page::of_stdout()),
         Document::Json => crate::render::json::of(&proofs),
     };
-    if let Err(why) = print(&text) {
-        warn(format!("the proofs were not written: {why}"));
-    }
+    say(&text);
     Ok(proofs.exit())
 }

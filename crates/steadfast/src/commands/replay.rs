@@ -14,8 +14,8 @@ use steadfast_engine::replay::replay;
 use crate::completion;
 use crate::live::Live;
 use crate::project_file::ProjectFile;
-use crate::render::{Document, Page, print, replayed};
-use crate::session::{LedgerFlags, Refused, block_on, refuse, warn};
+use crate::render::{Document, Page, replayed, say};
+use crate::session::{LedgerFlags, Refused, block_on, refuse};
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -57,9 +57,7 @@ fn again(args: &Args) -> Result<Exit, Refused> {
         Document::Human => replayed::of(&replayed, &Page::of_stdout()),
         Document::Json => crate::render::json::of(&replayed),
     };
-    if let Err(why) = print(&text) {
-        warn(format!("the result was not written: {why}"));
-    }
+    say(&text);
     Ok(replayed.exit())
 }
 

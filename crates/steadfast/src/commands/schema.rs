@@ -2,8 +2,7 @@
 
 use steadfast_core::exit::Exit;
 
-use crate::render::print;
-use crate::session::warn;
+use crate::render::say;
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -23,8 +22,6 @@ pub(crate) fn run(args: Args) -> Exit {
     let text = match args.of {
         Of::Report => steadfast_engine::report::JSON_SCHEMA,
     };
-    if let Err(why) = print(text) {
-        warn(format!("the schema was not written: {why}"));
-    }
+    say(text);
     Exit::Proceed
 }

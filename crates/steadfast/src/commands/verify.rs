@@ -19,7 +19,7 @@ use steadfast_engine::stop::Stop;
 use crate::completion;
 use crate::live::Live;
 use crate::project_file::ProjectFile;
-use crate::render::{Output, Page, planned, print};
+use crate::render::{Output, Page, planned, say};
 use crate::scope::ScopeFlags;
 use crate::session::{LedgerFlags, Refused, WorldFlags, block_on, lapse, refuse, warn};
 use crate::{status_file, whole_file};
@@ -116,9 +116,7 @@ fn verify(args: Args) -> Result<Exit, Refused> {
     };
     if args.list {
         let text = planned::of(&project, &whole, &plan, &args.plan.only(), scope.as_ref(), &Page::of_stdout());
-        if let Err(why) = print(&text) {
-            warn(format!("the list was not written: {why}"));
-        }
+        say(&text);
         return Ok(if plan.order.is_empty() && !plan.may_be_empty { Exit::CannotTell } else { Exit::Proceed });
     }
     let world = args.world.world(&project)?;

@@ -1,8 +1,8 @@
 //! `steadfast version`.
 
-use std::io::Write;
-
 use steadfast_core::exit::Exit;
+
+use crate::render::say;
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -11,7 +11,6 @@ pub(crate) struct Args {}
 /// Prints one line.
 pub(crate) fn run(_args: Args) -> Exit {
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-    let _ =
-        writeln!(anstream::stdout(), "steadfast {} ({profile}, {})", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+    say(&format!("steadfast {} ({profile}, {})\n", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH));
     Exit::Proceed
 }

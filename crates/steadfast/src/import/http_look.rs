@@ -188,16 +188,17 @@ fn without_secrets(carried: &mut Carried, check: &mut Check, written: &str) -> S
     let pairs: Vec<(String, String)> = url.query_pairs().map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
     let secret = |name: &str, value: &str| is_secret_name(name) || looks_secret(name, &json!(value));
     if pairs.iter().any(|(name, value)| !value.is_empty() && secret(name, value)) {
+        // Only those move: a name may stand there more than once.
+        let (moved, kept): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(name, value)| secret(name, value));
         let mut query = Map::new();
-        for (name, value) in pairs {
-            let value = if secret(&name, &value) {
-                carried.secret(&id, &name, &value, format!("the parameter `{name}` of {id}"))
-            } else {
-                json!(value)
-            };
+        for (name, value) in moved {
+            let value = carried.secret(&id, &name, &value, format!("the parameter `{name}` of {id}"));
             query.insert(name, value);
         }
         url.set_query(None);
+        if !kept.is_empty() {
+            url.query_pairs_mut().extend_pairs(kept);
+        }
         check.look("query", query);
         changed = true;
     }

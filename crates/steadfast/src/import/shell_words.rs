@@ -13,6 +13,8 @@ pub(crate) struct Line {
     pub(crate) words: Vec<String>,
     /// The comment lines above it.
     pub(crate) comments: Vec<String>,
+    /// Whether the next command reads what this one says.
+    pub(crate) is_piped: bool,
 }
 
 /// Splits a text into its commands. Pipes, lists and redirections end a command's words.
@@ -33,8 +35,13 @@ pub(crate) fn split(text: &str) -> Result<Vec<Line>, Trouble> {
             }
             '\n' | ';' | '&' | '|' | '(' | ')' => {
                 let blank = c == '\n' && reader.peek_at(1) == Some('\n');
+                let is_list = reader.peek_at(1) == Some(c);
                 reader.next();
-                lines.extend(current.take());
+                if c == '|' && is_list {
+                    reader.next();
+                }
+                let is_piped = c == '|' && !is_list;
+                lines.extend(current.take().map(|line| Line { is_piped, ..line }));
                 if blank {
                     comments.clear();
                 }
@@ -62,6 +69,7 @@ pub(crate) fn split(text: &str) -> Result<Vec<Line>, Trouble> {
                     at,
                     words: Vec::new(),
                     comments: std::mem::take(&mut comments),
+                    is_piped: false,
                 });
                 // `2>/dev/null`: the number belongs to the redirection.
                 let number = word.bytes().all(|b| b.is_ascii_digit()) && matches!(reader.peek(), Some('<' | '>'));

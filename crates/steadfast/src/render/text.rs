@@ -1,6 +1,8 @@
 //! Text for people: bounded lines, aligned fields, colours where they are wanted, and nothing that a terminal obeys.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 use anstyle::{AnsiColor, Style};
 use steadfast_core::measure::Lapse;
@@ -149,6 +151,33 @@ fn wrap(text: &str, room: usize, breaks: Break) -> Vec<String> {
     lines
 }
 
+/// A word that a shell reads as this text, whatever bytes it has: as it is, in quotes, or as ANSI-C quoting has it, which
+/// bash and zsh read and which a terminal does not obey.
+pub(crate) fn shell_word(text: &OsStr) -> String {
+    let safe = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
+    match text.to_str() {
+        Some(text) if !text.is_empty() && !text.starts_with('-') && text.chars().all(safe) => text.to_owned(),
+        // What begins with a dash would be taken for a flag.
+        Some(text) if text.starts_with('-') => shell_word(OsStr::new(&format!("./{text}"))),
+        Some(text) if matches!(plain(text), Cow::Borrowed(_)) => format!("'{}'", text.replace('\'', r#"'"'"'"#)),
+        Some(_) | None => {
+            let mut word = "$'".to_owned();
+            for chunk in text.as_bytes().utf8_chunks() {
+                for c in chunk.valid().chars() {
+                    match c {
+                        // No quote and no space stands in it, so that wrapping it needs not know of this kind.
+                        '\'' | '"' | '\\' | ' ' => word.push_str(&format!("\\x{:02x}", c as u32)),
+                        c if matches!(plain(c.encode_utf8(&mut [0; 4])), Cow::Borrowed(_)) => word.push(c),
+                        c => word.extend(c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\x{byte:02x}"))),
+                    }
+                }
+                word.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+            }
+            word + "'"
+        }
+    }
+}
+
 /// Words with the space behind them; a space within quotes belongs to its word.
 fn shell_words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
@@ -273,6 +302,31 @@ mod tests {
             wrapped,
             ["curl -sS -H \\", "'accept: text/html, a b' -u \\", "\"a b:c\" \\", "'http://127.0.0.1:8080/d/7d0bd618'"]
         );
+    }
+
+    #[test]
+    fn a_shell_reads_back_every_name_that_is_told_however_it_is_wrapped() {
+        let names: [&[u8]; 9] = [
+            b"app.db",
+            b"my app.db",
+            b"it's a \"copy\" of it.db",
+            b"$(touch x)`id`;&.db",
+            b"two\nlines and\x1b[2J.db",
+            b"it's\x07 a \"bell\" \\ here.db",
+            b"caf\xe9 menu.db",
+            "\u{202e}bd.ppa".as_bytes(),
+            b"",
+        ];
+        for name in names {
+            let mut layout = Layout::new(&Page { width: 30, ..Page::FILE });
+            layout.command(0, "do", &format!("printf %s {}", shell_word(OsStr::from_bytes(name))));
+            let text = layout.finish();
+            assert!(text.lines().all(|line| !line.contains(char::is_control)), "{text}");
+            let script = text.trim_start().strip_prefix("do").unwrap();
+            let said = std::process::Command::new("bash").args(["-c", script]).output().unwrap();
+            assert_eq!(said.stdout, name, "{text}");
+        }
+        assert_eq!(shell_word(OsStr::new("-rf")), "./-rf");
     }
 
     #[test]

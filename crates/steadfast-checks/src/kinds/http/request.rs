@@ -374,5 +374,9 @@ fn quoted(text: &str) -> String {
 
 /// In double quotes if there is a variable to expand, otherwise in single ones.
 fn expanded(text: &str) -> String {
-    if text.contains('$') { format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")) } else { quoted(text) }
+    if text.contains('$') {
+        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('`', "\\`"))
+    } else {
+        quoted(text)
+    }
 }

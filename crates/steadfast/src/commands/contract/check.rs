@@ -11,7 +11,7 @@ use steadfast_contract::comparison::Comparison;
 use steadfast_contract::contract::Contract;
 use steadfast_contract::judge::{Judge, Look};
 use steadfast_contract::part::{self, Agreement};
-use steadfast_contract::read::{Empty, Fault, Form, Input, Reading};
+use steadfast_contract::read::{Empty, Form, Input, Reading};
 use steadfast_contract::report::{self, Asked, Report, Written};
 use steadfast_core::exit::Exit;
 
@@ -102,10 +102,20 @@ enum FormChoice {
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum EmptyChoice {
+pub(super) enum EmptyChoice {
     Null,
     Absent,
     String,
+}
+
+impl From<EmptyChoice> for Empty {
+    fn from(choice: EmptyChoice) -> Empty {
+        match choice {
+            EmptyChoice::Null => Empty::Null,
+            EmptyChoice::Absent => Empty::Absent,
+            EmptyChoice::String => Empty::String,
+        }
+    }
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
@@ -210,8 +220,7 @@ fn judged(judge: &Judge<'_>, inputs: &[Input], running: &Running) -> Result<(Ran
             let line = format!("{}{}", human::counted(ran.tally.records, ran.tally.bytes), took.of(ran.tally.bytes));
             Ok((ran, line))
         }
-        Err(Fault::Usage(why)) => Err(Refused { why, exit: Exit::Usage }),
-        Err(Fault::Unreadable(why)) => Err(Refused { why, exit: Exit::CannotTell }),
+        Err(fault) => Err(fault.into()),
     }
 }
 
@@ -274,11 +283,7 @@ impl How {
                 FormChoice::Single => Form::Single,
                 FormChoice::Csv => Form::Csv,
             }),
-            csv_empty: self.csv_empty.map(|empty| match empty {
-                EmptyChoice::Null => Empty::Null,
-                EmptyChoice::Absent => Empty::Absent,
-                EmptyChoice::String => Empty::String,
-            }),
+            csv_empty: self.csv_empty.map(Empty::from),
             max_record: self.max_record,
             ..Reading::default()
         }

@@ -5,7 +5,7 @@ use steadfast_contract::check::{Running, run as judge_all};
 use steadfast_contract::contract::Profile;
 use steadfast_contract::freshness;
 use steadfast_contract::judge::{Judge, Look};
-use steadfast_contract::read::{Fault, Input};
+use steadfast_contract::read::Input;
 use steadfast_core::exit::Exit;
 
 use super::{ContractFile, Refused, human, print, print_json};
@@ -36,10 +36,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
     };
     let judge = Judge::new(&contract, Profile::Gate, Look { keys: false, freshness: true });
     let input = if args.file == "-" { Input::Stdin } else { Input::File(args.file.clone().into()) };
-    let ran = judge_all(&judge, &[input], &Running::default(), &Default::default()).map_err(|fault| match fault {
-        Fault::Usage(why) => Refused { why, exit: Exit::Usage },
-        Fault::Unreadable(why) => Refused { why, exit: Exit::CannotTell },
-    })?;
+    let ran = judge_all(&judge, &[input], &Running::default(), &Default::default())?;
     let fresh = freshness::judge(&promise, &ran.tally.times, args.at.unwrap_or_else(Timestamp::now));
     if args.json {
         print_json(&fresh);

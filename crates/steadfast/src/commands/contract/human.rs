@@ -64,12 +64,18 @@ pub(super) fn report(report: &Report) -> String {
         let _ = writeln!(out, "  {RED}×{RED:#} {} {stand} twice", count(report.duplicates, "key"));
         for duplicate in report.duplicate_keys.iter().take(NAMES) {
             let (first, again) = (&duplicate.first, &duplicate.again);
+            // In one file its name is known.
+            let of = |place: &(String, u64)| {
+                if first.0 == again.0 { String::new() } else { format!(" of {}", plain(&place.0)) }
+            };
             let _ = writeln!(
                 out,
-                "      {DIM}{}: line {} and line {}{DIM:#}",
+                "      {DIM}{}: line {}{} and line {}{}{DIM:#}",
                 plain(&duplicate.key),
                 number(first.1),
-                number(again.1)
+                of(first),
+                number(again.1),
+                of(again)
             );
         }
         if report.duplicates as usize > NAMES {

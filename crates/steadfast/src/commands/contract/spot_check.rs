@@ -6,12 +6,13 @@ use steadfast_contract::judge::{Judge, Look};
 use steadfast_contract::spot_check;
 use steadfast_core::exit::Exit;
 
+use super::check::EmptyChoice;
 use super::{ContractFile, ProfileChoice, Refused, human, print, print_json};
 
 /// The verb's arguments.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A plain file of JSON lines
+    /// A file: JSON lines, an array, CSV, plain or packed
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
@@ -19,6 +20,9 @@ pub(super) struct Args {
     /// Records to draw
     #[arg(short = 'n', value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     count: u64,
+    /// What an empty CSV cell means
+    #[arg(long, value_enum)]
+    csv_empty: Option<EmptyChoice>,
     /// The seed of an earlier sample, to draw the same again [default: of the clock]
     #[arg(long)]
     seed: Option<u64>,
@@ -34,7 +38,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
     let contract = args.contract.open()?;
     let judge = Judge::new(&contract, args.profile.into(), Look::default());
     let seed = args.seed.unwrap_or_else(|| jiff::Timestamp::now().as_nanosecond() as u64 & 0xffff_ffff);
-    let sample = spot_check::sample(&judge, &args.file, args.count, seed).map_err(Refused::usage)?;
+    let sample = spot_check::sample(&judge, &args.file, args.csv_empty.map(Into::into), args.count, seed)?;
     if args.json {
         print_json(&sample);
     } else {

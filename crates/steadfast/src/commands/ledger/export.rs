@@ -107,10 +107,10 @@ fn write_line(out: &mut impl Write, entry: &Entry, payload: Option<Option<Vec<u8
 }
 
 /// Whoever reads may stop; anything else is a loss that must be said.
-fn stopped(why: &std::io::Error) -> Result<Exit, Exit> {
+pub(super) fn stopped(why: &std::io::Error) -> Result<Exit, Exit> {
     if why.kind() == ErrorKind::BrokenPipe {
         return Ok(Exit::Proceed);
     }
-    complain(&format!("error: the export is not complete: {why}"));
+    complain(&format!("error: not all of it could be written: {why}"));
     Err(Exit::CannotTell)
 }

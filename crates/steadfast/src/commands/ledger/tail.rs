@@ -11,7 +11,7 @@ use steadfast_core::ledger::{Entry, Filter, Ledger, LedgerError, Record};
 use steadfast_core::measure::{Bytes, Lapse};
 use steadfast_core::verdict::Verdict;
 
-use super::Format;
+use super::{Format, export};
 use crate::finding_line::{cut, finding_line, one_line};
 use crate::ledger_file::{LedgerFile, wait};
 use crate::moment::{self, date, time};
@@ -59,7 +59,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Exit> {
         None => wait("reading the head", ledger.head())?.seq,
     };
     loop {
-        if printer.print(&entries).is_err() || !args.follow {
+        if let Err(why) = printer.print(&entries) {
+            return export::stopped(&why);
+        }
+        if !args.follow {
             return Ok(Exit::Proceed);
         }
         entries = wait("reading the ledger", next(&*ledger, filter.clone(), after))?;
@@ -91,7 +94,9 @@ impl Printer {
                 }
             }
         }
-        anstream::stdout().write_all(text.as_bytes())
+        let mut out = anstream::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
     }
 
     fn human(&mut self, entry: &Entry, text: &mut String) {

@@ -12,11 +12,13 @@ use steadfast_core::exit::Exit;
 use steadfast_sqlite::{Cancel, Event, Options, Proof, ProveError, Prover};
 
 use crate::render::is_watched;
+use crate::render::text::plain;
 use crate::session::{Refused, block_on, refuse};
 
 /// What the child is to do.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Request {
+    #[serde(with = "raw")]
     pub(super) file: PathBuf,
     pub(super) threads: Option<usize>,
     pub(super) max_rate: Option<u64>,
@@ -24,12 +26,44 @@ pub(super) struct Request {
     pub(super) table: Option<String>,
     pub(super) structure_only: bool,
     pub(super) max_findings: usize,
+    #[serde(with = "raw::option")]
     pub(super) manifest_out: Option<PathBuf>,
+    #[serde(with = "raw::option")]
     pub(super) against: Option<PathBuf>,
+    #[serde(with = "raw::option")]
     pub(super) resume: Option<PathBuf>,
     pub(super) restart: bool,
     pub(super) lock_for: Option<Duration>,
     pub(super) max_wal_growth: Option<u64>,
+}
+
+/// Paths as the bytes they are: a name need not be text.
+mod raw {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, out: S) -> Result<S::Ok, S::Error> {
+        path.as_os_str().as_bytes().serialize(out)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+        Vec::deserialize(from).map(|bytes| OsString::from_vec(bytes).into())
+    }
+
+    pub(super) mod option {
+        use super::{Deserialize, Deserializer, OsStrExt, OsString, OsStringExt, PathBuf, Serialize, Serializer};
+
+        pub(in super::super) fn serialize<S: Serializer>(path: &Option<PathBuf>, out: S) -> Result<S::Ok, S::Error> {
+            path.as_ref().map(|path| path.as_os_str().as_bytes()).serialize(out)
+        }
+
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+            Option::<Vec<u8>>::deserialize(from).map(|bytes| bytes.map(|bytes| OsString::from_vec(bytes).into()))
+        }
+    }
 }
 
 /// Why there is no proof.
@@ -239,7 +273,7 @@ impl Shown {
             return;
         }
         self.last = Instant::now();
-        let mut line = format!("{}: {stage}", self.name);
+        let mut line = format!("{}: {stage}", plain(&self.name));
         if forward && pages > 0 && done > 0 {
             let share = f64::from(done) / f64::from(pages);
             let left = (seconds / share - seconds).max(0.0) as u64;
@@ -251,7 +285,7 @@ impl Shown {
             ));
         }
         if findings > 0 {
-            line.push_str(&format!(", {findings} faults so far"));
+            line.push_str(&format!(", {} so far", super::count(findings, "fault", "faults")));
         }
         let mut err = anstream::stderr().lock();
         let _ = if self.watched { write!(err, "\r\x1b[K{line}") } else { writeln!(err, "{line}") };

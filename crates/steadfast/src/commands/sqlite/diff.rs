@@ -9,8 +9,8 @@ use steadfast_sqlite::{Code, Differing, ProveError, ProveErrorKind, Reference, c
 
 use super::child::{Obstacle, Request, ask};
 use super::{bytes, count, grouped};
-use crate::render::text::{GREEN, Layout, RED, YELLOW};
-use crate::render::{Page, print};
+use crate::render::text::{GREEN, Layout, RED, YELLOW, plain};
+use crate::render::{Page, say};
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -55,25 +55,22 @@ pub(crate) fn run(args: Args) -> Exit {
         Ok(compared) => {
             let is_same = compared.is_same();
             let text = if args.json { format!("{}\n", to_json(&args, &compared)) } else { to_text(&args, &compared) };
-            match print(&text) {
-                Ok(()) if is_same => Exit::Proceed,
-                Ok(()) => Exit::Hold,
-                Err(_) => Exit::CannotTell,
-            }
+            say(&text);
+            if is_same { Exit::Proceed } else { Exit::Hold }
         }
         Err(Stop::Refused(exit)) => exit,
         Err(Stop::Obstacle(obstacle)) => {
             let text = if args.json {
-                format!("{}\n", json!({ "a": args.one, "b": args.other, "error": obstacle }))
+                format!("{}\n", json!({ "a": shown(&args.one), "b": shown(&args.other), "error": obstacle }))
             } else {
                 let mut layout = Layout::new(&Page::of_stdout()).with_labels(5);
                 let word = layout.styled(YELLOW, "cannot tell");
-                layout.line(&format!("{word}  {} and {}", args.one.display(), args.other.display()));
+                layout.line(&format!("{word}  {} and {}", plain(&shown(&args.one)), plain(&shown(&args.other))));
                 layout.field(2, "why", &obstacle.seen);
                 layout.field(2, "do", &obstacle.advice);
                 layout.finish()
             };
-            let _ = print(&text);
+            say(&text);
             Exit::CannotTell
         }
     }
@@ -134,8 +131,8 @@ impl Compared {
 
 fn to_json(args: &Args, compared: &Compared) -> Value {
     let mut value = json!(compared.differing);
-    value["a"] = json!(args.one);
-    value["b"] = json!(args.other);
+    value["a"] = json!(shown(&args.one));
+    value["b"] = json!(shown(&args.other));
     value["same"] = json!(compared.is_same());
     value["bytes_read"] = json!(compared.bytes_read);
     value["seconds"] = json!(compared.seconds);
@@ -144,7 +141,8 @@ fn to_json(args: &Args, compared: &Compared) -> Value {
 
 fn to_text(args: &Args, compared: &Compared) -> String {
     let mut layout = Layout::new(&Page::of_stdout()).with_labels(12);
-    let (one, other) = (args.one.display(), args.other.display());
+    let (one, other) = (shown(&args.one), shown(&args.other));
+    let (one, other) = (plain(&one), plain(&other));
     if compared.is_same() {
         let word = layout.styled(GREEN, "the same");
         layout.line(&format!("{word}  {one} and {other}, page by page"));
@@ -158,12 +156,17 @@ fn to_text(args: &Args, compared: &Compared) -> String {
     layout.finish()
 }
 
+/// A path as JSON and people can have it: bytes that are no text are lost.
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
 fn differences(layout: &mut Layout, args: &Args, differing: &Differing) {
     layout.field(2, "pages", &format!("{} differ", grouped(differing.pages)));
     for (pages, path) in [(differing.only_here, &args.one), (differing.only_there, &args.other)] {
         if pages > 0 {
             let more = count(u64::from(pages), "page", "pages");
-            layout.field(2, "only one has", &format!("{more} more in {}", path.display()));
+            layout.field(2, "only one has", &format!("{more} more in {}", shown(path)));
         }
     }
     for (tree, pages) in &differing.by_tree {

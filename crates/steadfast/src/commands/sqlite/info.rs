@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use steadfast_core::exit::Exit;
 use steadfast_sqlite::{Proof, Verdict};
+use unicode_width::UnicodeWidthStr;
 
 use super::child::{Request, ask};
 use super::verify::{self, PassFlags};
 use super::{bytes, count, grouped};
-use crate::render::text::{BOLD, Layout};
-use crate::render::{Page, print};
+use crate::render::text::{BOLD, Layout, cut, padded, plain};
+use crate::render::{Page, say};
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -33,22 +34,21 @@ pub(crate) fn run(args: Args) -> Exit {
         _ if args.pass.json => format!("{}\n", verify::to_json(&args.file, &answer)),
         Ok(proof) if !proof.trees.is_empty() => {
             let mut text = show(&args, proof, &page);
-            if proof.verdict == Verdict::Fail {
+            // Numbers of a part of the file look like those of the whole.
+            if proof.verdict == Verdict::Fail || proof.stopped.is_some() {
                 text.push_str(&verify::to_text(&args.file, &answer, None, &page));
             }
             text
         }
         Ok(_) | Err(_) => verify::to_text(&args.file, &answer, None, &page),
     };
-    if print(&text).is_err() {
-        return Exit::CannotTell;
-    }
+    say(&text);
     if was_stopped { Exit::Interrupted } else { verify::exit_of(&answer) }
 }
 
 fn show(args: &Args, proof: &Proof, page: &Page) -> String {
     let mut layout = Layout::new(page).with_labels(12);
-    let name = layout.styled(BOLD, &args.file.display().to_string());
+    let name = layout.styled(BOLD, &plain(&args.file.display().to_string()));
     layout.line(&name);
     let size = u64::from(proof.pages) * u64::from(proof.page_size);
     layout.field(
@@ -81,18 +81,15 @@ fn show(args: &Args, proof: &Proof, page: &Page) -> String {
     let width = proof
         .trees
         .iter()
-        .map(|tree| label(tree).chars().count())
+        .map(|tree| label(tree).width())
         .max()
         .unwrap_or(0)
         .clamp(5, page.width.saturating_sub(42).max(12));
     layout.line(&format!("  {:<width$} {:>13} {:>10} {:>11}", "table or index", "rows", "pages", "bytes"));
     for tree in &proof.trees {
-        let mut name = label(tree);
-        if name.chars().count() > width {
-            name = name.chars().take(width - 1).chain(std::iter::once('…')).collect();
-        }
         layout.line(&format!(
-            "  {name:<width$} {:>13} {:>10} {:>11}",
+            "  {} {:>13} {:>10} {:>11}",
+            padded(&cut(&label(tree), width), width),
             grouped(tree.entries),
             grouped(tree.pages),
             bytes(tree.pages * u64::from(proof.page_size))
@@ -102,5 +99,6 @@ fn show(args: &Args, proof: &Proof, page: &Page) -> String {
 }
 
 fn label(tree: &steadfast_sqlite::TreeReport) -> String {
-    if tree.is_index { format!("{} (index of {})", tree.name, tree.table) } else { tree.name.clone() }
+    let label = if tree.is_index { format!("{} (index of {})", tree.name, tree.table) } else { tree.name.clone() };
+    plain(&label).into_owned()
 }

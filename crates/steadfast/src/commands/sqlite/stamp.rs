@@ -9,8 +9,8 @@ use steadfast_sqlite::{ProveError, ProveErrorKind, Stamp, StampCheck, StampOutco
 use super::child::{Obstacle, Request, ask};
 use super::verify::{self, PassFlags};
 use super::{count, grouped, state_path, time};
-use crate::render::text::{GREEN, Layout, RED, YELLOW};
-use crate::render::{Page, print};
+use crate::render::text::{GREEN, Layout, RED, YELLOW, plain, shell_word};
+use crate::render::{Page, say};
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,7 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "PATH")]
     stamp: Option<PathBuf>,
     /// Pages that are read and compared, drawn at random
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     sample: u32,
     /// Leave out times, device and inode: for a copy
     #[arg(long)]
@@ -54,40 +54,50 @@ pub(crate) fn run(args: Args) -> Exit {
     {
         return crate::session::refuse(format!("cannot make the folder {} for the stamp: {why}", folder.display()));
     }
-    let request = Request { manifest_out: Some(manifest.clone()), ..args.pass.request(&args.file) };
-    let (answer, was_stopped) = match ask(&request) {
-        Ok(answered) => answered,
-        Err(refused) => return refused,
+    // The manifest of an earlier stamp stays until this proof has passed.
+    let written = with_suffix(&path, ".manifest.new");
+    let request = Request { manifest_out: Some(written.clone()), ..args.pass.request(&args.file) };
+    let (answer, was_stopped) = match Stamp::may_be_saved(&path) {
+        Ok(()) => match ask(&request) {
+            Ok(answered) => answered,
+            Err(refused) => return refused,
+        },
+        Err(error) => (Err(error.into()), false),
     };
     let stamp = answer.as_ref().ok().and_then(|proof| Stamp::of(proof, &manifest));
-    let saved = stamp.as_ref().map(|stamp| stamp.save(&path));
+    let saved = stamp.as_ref().map(|stamp| stamp.save_with(&written, &path));
+    if answer.as_ref().is_ok_and(|proof| proof.manifest_root.is_some()) && !matches!(saved, Some(Ok(()))) {
+        // It is this run's own: without a stamp it serves nobody.
+        let _ = std::fs::remove_file(&written);
+    }
     let page = Page::of_stdout();
-    let mut text = if args.pass.json {
+    let text = if args.pass.json {
         let mut value = verify::to_json(&args.file, &answer);
         value["stamp"] = match &saved {
-            Some(Ok(())) => json!(path),
+            Some(Ok(())) => json!(path.display().to_string()),
             Some(Err(_)) | None => json!(null),
         };
+        if let Some(Err(error)) = &saved {
+            value["error"] = json!(Obstacle::from(error.clone()));
+        }
         format!("{value}\n")
     } else {
-        verify::to_text(&args.file, &answer, None, &page)
+        let mut layout = Layout::new(&page).with_labels(9);
+        match &saved {
+            Some(Ok(())) => layout.field(2, "stamp", &path.display().to_string()),
+            Some(Err(error)) => {
+                layout.field(2, "no stamp", &error.to_string());
+                layout.field(2, "do", error.kind.advice());
+            }
+            None => {}
+        }
+        verify::to_text(&args.file, &answer, None, &page) + &layout.finish()
     };
-    let mut exit = verify::exit_of(&answer);
-    match saved {
-        Some(Ok(())) if !args.pass.json => {
-            let mut layout = Layout::new(&page).with_labels(9);
-            layout.field(2, "stamp", &path.display().to_string());
-            text.push_str(&layout.finish());
-        }
-        Some(Err(error)) => {
-            text.push_str(&format!("  {error}\n"));
-            exit = Exit::CannotTell;
-        }
-        Some(Ok(())) | None => {}
-    }
-    if print(&text).is_err() {
-        return Exit::CannotTell;
-    }
+    let exit = match &saved {
+        Some(Err(_)) => Exit::CannotTell,
+        Some(Ok(())) | None => verify::exit_of(&answer),
+    };
+    say(&text);
     if was_stopped { Exit::Interrupted } else { exit }
 }
 
@@ -104,7 +114,8 @@ pub(crate) fn check(args: CheckArgs) -> Exit {
         Err(_) => Exit::CannotTell,
     };
     let text = if args.json { to_json(&args, checked) } else { to_text(&args, checked) };
-    if print(&text).is_err() { Exit::CannotTell } else { exit }
+    say(&text);
+    exit
 }
 
 fn to_json(args: &CheckArgs, checked: Result<StampCheck, ProveError>) -> String {
@@ -123,7 +134,8 @@ fn to_json(args: &CheckArgs, checked: Result<StampCheck, ProveError>) -> String 
 
 fn to_text(args: &CheckArgs, checked: Result<StampCheck, ProveError>) -> String {
     let mut layout = Layout::new(&Page::of_stdout()).with_labels(9);
-    let file = args.file.display();
+    let name = args.file.display().to_string();
+    let (file, word_of_shell) = (plain(&name), shell_word(args.file.as_os_str()));
     match checked {
         Ok(check) => {
             let age = format!("proven {} ago", time(check.age_seconds));
@@ -153,7 +165,7 @@ fn to_text(args: &CheckArgs, checked: Result<StampCheck, ProveError>) -> String 
                         layout.field(2, "replaced", why);
                     }
                     layout.field(2, "proof", &format!("{age}; it says nothing about what was written since"));
-                    layout.field(2, "do", &format!("steadfast sqlite stamp {file}"));
+                    layout.command(2, "do", &format!("steadfast sqlite stamp {word_of_shell}"));
                 }
                 StampOutcome::PageDiffers { page } => {
                     let word = layout.styled(RED, "differs");
@@ -164,7 +176,8 @@ fn to_text(args: &CheckArgs, checked: Result<StampCheck, ProveError>) -> String 
                         &format!("page {page} is not the one that was proven, though the metadata are"),
                     );
                     layout.field(2, "proof", &age);
-                    layout.field(2, "do", &format!("steadfast sqlite verify {file}; suspect the disk"));
+                    layout.field(2, "suspect", "the disk");
+                    layout.command(2, "do", &format!("steadfast sqlite verify {word_of_shell}"));
                 }
             }
         }
@@ -173,11 +186,11 @@ fn to_text(args: &CheckArgs, checked: Result<StampCheck, ProveError>) -> String 
             layout.line(&format!("{word}  {file}"));
             layout.field(2, "why", &error.to_string());
             // Nothing is wrong with a file that was never stamped; everything else has its own advice.
-            let advice = match error.kind {
-                ProveErrorKind::State => format!("steadfast sqlite stamp {file}"),
-                kind => kind.advice().to_owned(),
-            };
-            layout.field(2, "do", &advice);
+            if error.kind == ProveErrorKind::State {
+                layout.command(2, "do", &format!("steadfast sqlite stamp {word_of_shell}"));
+            } else {
+                layout.field(2, "do", error.kind.advice());
+            }
         }
     }
     layout.finish()

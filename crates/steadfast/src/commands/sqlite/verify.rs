@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use steadfast_core::exit::Exit;
-use steadfast_sqlite::{Finding, Level, Proof, Repair, Verdict};
+use steadfast_sqlite::{Code, Finding, Level, Proof, Repair, Verdict};
 
 use super::child::{Answer, Obstacle, Request, ask};
 use super::{amount, bytes, count, grouped};
-use crate::render::text::{BOLD, GREEN, Layout, RED, YELLOW};
-use crate::render::{Page, print};
+use crate::render::text::{BOLD, GREEN, Layout, RED, YELLOW, plain, shell_word};
+use crate::render::{Page, say};
 use crate::session::lapse;
 
 /// The command's arguments.
@@ -125,9 +125,7 @@ pub(crate) fn run(args: Args) -> Exit {
         } else {
             to_text(file, &answer, args.resume.as_deref(), &Page::of_stdout())
         };
-        if print(&text).is_err() {
-            return Exit::CannotTell;
-        }
+        say(&text);
         if was_stopped {
             return Exit::Interrupted;
         }
@@ -169,7 +167,8 @@ pub(super) fn to_json(file: &Path, answer: &Answer) -> Value {
 }
 
 pub(super) fn to_text(file: &Path, answer: &Answer, resume: Option<&Path>, page: &Page) -> String {
-    let mut layout = Layout::new(page).with_labels(9);
+    let codes = answer.iter().flat_map(|proof| &proof.findings).map(|finding| finding.code.word().len());
+    let mut layout = Layout::new(page).with_labels(codes.max().unwrap_or(0).max(8) + 1);
     match answer {
         Ok(proof) => of_proof(&mut layout, file, proof, resume),
         Err(obstacle) => of_obstacle(&mut layout, file, obstacle),
@@ -179,7 +178,7 @@ pub(super) fn to_text(file: &Path, answer: &Answer, resume: Option<&Path>, page:
 
 fn of_obstacle(layout: &mut Layout, file: &Path, obstacle: &Obstacle) {
     let word = layout.styled(YELLOW, "cannot tell");
-    layout.line(&format!("{word}  {}", file.display()));
+    layout.line(&format!("{word}  {}", plain(&file.display().to_string())));
     let prefix = format!("{}: ", file.display());
     layout.field(2, "why", obstacle.seen.strip_prefix(&prefix).unwrap_or(&obstacle.seen));
     layout.field(2, "do", &obstacle.advice);
@@ -193,7 +192,7 @@ fn of_proof(layout: &mut Layout, file: &Path, proof: &Proof, resume: Option<&Pat
         (Verdict::Unknown, _) => (YELLOW, "cannot tell"),
     };
     let word = layout.styled(style, word);
-    layout.line(&format!("{word}  {}", file.display()));
+    layout.line(&format!("{word}  {}", plain(&file.display().to_string())));
     if proof.verdict == Verdict::Fail {
         findings(layout, file, proof);
     }
@@ -211,13 +210,11 @@ fn of_proof(layout: &mut Layout, file: &Path, proof: &Proof, resume: Option<&Pat
         );
         match resume {
             Some(state) if stopped.resumable => {
-                layout.field(
-                    2,
-                    "do",
-                    &format!("the state is kept: the same command with --resume {} goes on", state.display()),
-                );
+                let state = shell_word(state.as_os_str());
+                layout.field(2, "do", &format!("the state is kept: the same command with --resume {state} goes on"));
             }
-            Some(_) | None => {
+            Some(_) => layout.field(2, "do", "give it more time: it had not come far enough for anything to be kept"),
+            None => {
                 layout.field(
                     2,
                     "do",
@@ -306,9 +303,15 @@ fn findings(layout: &mut Layout, file: &Path, proof: &Proof) {
             };
             layout.field(4, finding.code.word(), &format!("{place}{}; expected: {}", finding.seen, finding.expected));
         }
-        let (lost, repair) = consequence(file, proof, *tree, findings);
+        let Consequence { lost, repair } = consequence(file, proof, *tree, findings);
         layout.field(4, "lost", &lost);
-        layout.field(4, "repair", &repair);
+        match repair {
+            Advice::Words(words) => layout.field(4, "repair", &words),
+            Advice::Command(command) => {
+                layout.command(4, "repair", &command);
+                layout.field(4, "or", "the last backup that was proven");
+            }
+        }
     }
     if proof.findings_beyond > 0 {
         layout.gap();
@@ -321,48 +324,80 @@ fn findings(layout: &mut Layout, file: &Path, proof: &Proof) {
 
 fn whose(proof: &Proof, tree: &str) -> String {
     match proof.trees.iter().find(|report| report.name == tree) {
-        Some(report) if report.is_index => format!("index {tree} of {}", report.table),
-        Some(_) | None => format!("table {tree}"),
+        Some(report) if report.is_index => format!("index {} of {}", plain(tree), plain(&report.table)),
+        Some(_) | None => format!("table {}", plain(tree)),
     }
 }
 
-fn consequence(file: &Path, proof: &Proof, tree: Option<&str>, findings: &[&Finding]) -> (String, String) {
-    let worst = |findings: &mut dyn Iterator<Item = &&Finding>| findings.map(|finding| finding.code.repair()).max();
-    let all: Vec<&Finding> = proof.findings.iter().collect();
-    let recover =
-        format!("sqlite3 {} .recover | sqlite3 recovered.db, or the last backup that was proven", file.display());
+/// What the faults of one tree mean.
+struct Consequence {
+    lost: String,
+    repair: Advice,
+}
+
+enum Advice {
+    Words(String),
+    /// For a shell.
+    Command(String),
+}
+
+impl Consequence {
+    fn of(lost: impl Into<String>, repair: impl Into<String>) -> Consequence {
+        Consequence { lost: lost.into(), repair: Advice::Words(repair.into()) }
+    }
+}
+
+fn consequence(file: &Path, proof: &Proof, tree: Option<&str>, findings: &[&Finding]) -> Consequence {
+    let damaged = |lost: String| {
+        let command = format!("sqlite3 {} .recover | sqlite3 recovered.db", shell_word(file.as_os_str()));
+        Consequence { lost, repair: Advice::Command(command) }
+    };
+    // That bytes are not those of another file says nothing about which of the two is right.
+    let (changed, own): (Vec<&Finding>, Vec<&Finding>) =
+        findings.iter().copied().partition(|finding| finding.code == Code::PageChanged);
+    if own.is_empty() && !changed.is_empty() {
+        return Consequence::of(
+            "not known: these pages are sound, and not those it was compared with",
+            "none if it was written to since; otherwise the copy it was compared with, or the last backup that was proven",
+        );
+    }
+    let worst = |findings: &[&Finding]| findings.iter().map(|finding| finding.code.repair()).max();
     let report = proof.trees.iter().find(|report| Some(report.name.as_str()) == tree);
     if let Some(report) = report.filter(|report| report.is_index) {
+        let reindex = format!("REINDEX \"{}\"", report.name.replace('"', "\"\""));
+        let of_its_table: Vec<&Finding> = proof
+            .findings
+            .iter()
+            .filter(|finding| finding.tree.as_deref().is_none_or(|tree| tree == report.table))
+            .filter(|finding| finding.code != Code::PageChanged)
+            .collect();
         // An index can be built again from rows that are whole, in a file whose pages are each used once.
-        let table_is_whole = worst(
-            &mut all
-                .iter()
-                .filter(|finding| finding.tree.as_deref() == Some(report.table.as_str()) || finding.tree.is_none()),
-        )
-        .is_none_or(|worst| worst < Repair::Recover);
-        return if table_is_whole && proof.findings_beyond > 0 {
-            (
-                "not known: further faults are not listed, and they may be the table's own".into(),
-                format!("list all faults first; REINDEX \"{}\" if none is the table's", report.name),
-            )
-        } else if table_is_whole {
-            (
-                "nothing: the rows are whole; queries through this index answer wrongly".into(),
-                format!("REINDEX \"{}\"", report.name),
-            )
-        } else {
-            (format!("the rows of {} are damaged too", report.table), recover)
-        };
-    }
-    match worst(&mut findings.iter()) {
-        None | Some(Repair::Vacuum) => {
-            ("nothing: space or bookkeeping only".into(), "VACUUM, which writes the file anew".into())
+        if worst(&of_its_table).is_some_and(|worst| worst >= Repair::Recover) {
+            return damaged(format!("the rows of {} are damaged too", report.table));
         }
-        Some(Repair::Reindex) => ("order of rows by key".into(), recover),
-        Some(Repair::Rows) => (
-            "nothing is unreadable: these rows break a rule of their table".into(),
-            "correct or delete the rows named".into(),
+        if proof.findings_beyond > 0 {
+            return Consequence::of(
+                "not known: further faults are not listed, and they may be the table's own",
+                format!("list all faults first; {reindex} if none is the table's"),
+            );
+        }
+        if own.iter().any(|finding| finding.code == Code::NotUnique) {
+            return Consequence::of(
+                "nothing is unreadable: rows share a key that is to be unique",
+                format!("delete or correct all but one of the rows that share it; {reindex} refuses until then"),
+            );
+        }
+        return Consequence::of("nothing: the rows are whole; queries through this index answer wrongly", reindex);
+    }
+    match worst(&own) {
+        None | Some(Repair::Vacuum) => {
+            Consequence::of("nothing: space or bookkeeping only", "VACUUM, which writes the file anew")
+        }
+        Some(Repair::Reindex) => damaged("order of rows by key".to_owned()),
+        Some(Repair::Rows) => Consequence::of(
+            "nothing is unreadable: these rows break a rule of their table",
+            "correct or delete the rows named",
         ),
-        Some(Repair::Recover) => ("what stood on the pages named; rows elsewhere can be read".into(), recover),
+        Some(Repair::Recover) => damaged("what stood on the pages named; rows elsewhere can be read".to_owned()),
     }
 }

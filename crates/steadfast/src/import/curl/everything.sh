@@ -25,3 +25,8 @@ curl --proxy socks5h://proxy.example:1080 https://shop.example/socks
 curl --cert client.pem --key client.key --cacert roots.pem https://inner.shop.example/
 curl -E both.pem https://inner.shop.example/both
 curl --cert client.p12:hunter2 https://inner.shop.example/locked
+curl -d @order.json https://shop.example/orders
+curl -T backup.tar ftp://files.example/
+curl -s 'https://shop.example/{health,ready}/[1-2]' | grep -q '"status":"ok"'
+curl --max-redirs 3 -H 'accept: text/html' -H 'accept: text/plain' -b a=1 -b b=2 --resolve '*:443:127.0.0.1' https://shop.example/once
+curl -L --max-redirs 3 'https://shop.example/list?tag=a&tag=b&api_key=hunter2hunter2' | grep -q 'in st.ck'

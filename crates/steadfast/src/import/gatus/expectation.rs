@@ -75,7 +75,7 @@ enum Became {
 pub(super) fn carry(endpoint: &Endpoint, mut check: Check, conditions: &[String], into: &mut Carried) {
     let (line, about) = (endpoint.line, endpoint.about.as_str());
     let mut statuses = Vec::new();
-    let mut days = None;
+    let mut days: Option<u64> = None;
     let mut claims = 0;
     for text in conditions {
         let condition = match Condition::read(text) {
@@ -96,7 +96,8 @@ pub(super) fn carry(endpoint: &Endpoint, mut check: Check, conditions: &[String]
             }
             Part::Certificate => match days_of(&condition) {
                 Ok(bound) => {
-                    days = Some(bound);
+                    // All of them must hold: the strictest says it.
+                    days = days.max(Some(bound));
                     Became::Carried
                 }
                 Err(why) => Became::Left(why),
@@ -335,8 +336,10 @@ fn response_time(condition: &Condition, check: &mut Check) -> Became {
     let millis = bound.filter(|millis| *millis >= 1.0).map(|millis| millis as u64);
     match (condition.comparison, millis) {
         (Comparison::Below | Comparison::AtMost, Some(millis)) => {
-            let within = Lapse(std::time::Duration::from_millis(millis)).to_string();
-            check.expect.insert("within".to_owned(), json!(within));
+            let bound = Lapse(std::time::Duration::from_millis(millis));
+            let stricter = check.expect.get("within").and_then(Value::as_str).and_then(|text| Lapse::parse(text).ok());
+            let bound = stricter.map_or(bound, |other| if other.0 < bound.0 { other } else { bound });
+            check.expect.insert("within".to_owned(), json!(bound.to_string()));
             Became::Carried
         }
         _ => Became::Left("an answer is expected within a time, not after one".to_owned()),

@@ -76,6 +76,14 @@ pub(super) fn carry(monitor: &Monitor, groups: &[(i64, String)], into: &mut Carr
         return leave(into, &format!("type `{sort}`: there is no kind `{}` in this version", check.kind));
     }
     around(monitor, groups, &mut check);
+    // Of the record that came, in version 2.
+    let conditions = monitor.any("conditions").and_then(|conditions| match conditions {
+        Value::String(text) => serde_json::from_str::<Value>(text).ok(),
+        other => Some(other.clone()),
+    });
+    for condition in conditions.as_ref().and_then(Value::as_array).into_iter().flatten() {
+        into.leave(place, check.id.clone(), format!("the condition {condition}: say it under `expect` of the check"));
+    }
     into.checks.push(check);
 }
 
@@ -92,7 +100,11 @@ fn around(monitor: &Monitor, groups: &[(i64, String)], check: &mut Check) {
         .map(|bound| Lapse(std::time::Duration::from_millis((bound * 1000.0) as u64)).to_string());
     if let Some(retries) = monitor.number("maxretries").filter(|retries| *retries > 0) {
         // Uptime Kuma waits minutes between its tries; a run of checks waits for the answer.
-        let delay = monitor.number("retry_interval").filter(|delay| (1..=10).contains(delay)).unwrap_or(1);
+        let waited = monitor.number("retry_interval");
+        let delay = waited.filter(|delay| (1..=10).contains(delay)).unwrap_or(1);
+        if let Some(waited) = waited.filter(|waited| *waited > 10) {
+            check.notes.push(format!("Uptime Kuma waited {waited} s between its tries, here it is {delay} s"));
+        }
         check.retry =
             Some(json!({ "attempts": retries.min(4) + 1, "delay": Lapse::seconds(delay.unsigned_abs()).to_string() }));
     }
@@ -314,7 +326,12 @@ fn redis(monitor: &Monitor, check: &mut Check, into: &mut Carried) -> Result<(),
         Some(password) => {
             let id = check.id.clone();
             let secret = into.secret(&id, "password", password, format!("the password of {id}"));
-            check.look("send", json!(["AUTH ", secret, "\r\n"]));
+            // Redis 6 and later: AUTH USER PASSWORD.
+            let auth = match url.username() {
+                "" => "AUTH ".to_owned(),
+                user => format!("AUTH {user} "),
+            };
+            check.look("send", json!([auth, secret, "\r\n"]));
             check.expect("banner_matches", "^\\+OK");
         }
         None => {

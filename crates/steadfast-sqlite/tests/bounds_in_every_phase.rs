@@ -1,0 +1,156 @@
+//! The bounds of a run hold in every phase, also where SQLite evaluates what the pass cannot judge by itself.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use steadfast_sqlite::{Event, Options, Proof, ProveError, ProveErrorKind, Prover, Stage, Verdict};
+
+/// An index over an expression, whose entries SQLite looks up one by one.
+const EVALUATED: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT);
+    WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 20000)
+    INSERT INTO t SELECT x, printf('%060d', x * 7919 % 20011) FROM n;
+    CREATE INDEX e ON t(substr(b, 20));";
+
+struct Database {
+    folder: tempfile::TempDir,
+}
+
+impl Database {
+    fn new(before: &str) -> Database {
+        let database = Database { folder: tempfile::tempdir().unwrap() };
+        Connection::open(database.path()).unwrap().execute_batch(&format!("{before}{EVALUATED}")).unwrap();
+        database
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("x.db")
+    }
+
+    fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// A run in which something happens as soon as SQLite begins to evaluate.
+fn run(path: &Path, options: Options, mut meanwhile: impl FnMut()) -> Result<Proof, ProveError> {
+    let mut has_begun = false;
+    Prover::new(path).options(options).run(&mut |event: Event| {
+        if event.stage == Stage::ThroughSqlite && !has_begun {
+            has_begun = true;
+            meanwhile();
+        }
+    })
+}
+
+#[test]
+fn a_log_that_grows_while_sqlite_evaluates_ends_the_run() {
+    let database = Database::new("PRAGMA journal_mode=WAL;");
+    let writer = Connection::open(database.path()).unwrap();
+    writer.execute_batch("PRAGMA wal_autocheckpoint=0; CREATE TABLE log(a); INSERT INTO log VALUES ('x')").unwrap();
+    let grow = || writer.execute_batch("INSERT INTO log VALUES (zeroblob(1000000))").unwrap();
+    let bounded = Options { max_wal_growth: 100_000, ..Options::default() };
+    assert_eq!(run(&database.path(), bounded, grow).unwrap_err().kind, ProveErrorKind::WalGrew);
+    let proof = run(&database.path(), Options::default(), grow).unwrap();
+    assert_eq!(proof.verdict, Verdict::Pass, "{proof:?}");
+}
+
+#[test]
+fn a_lock_is_let_go_in_time_while_sqlite_evaluates() {
+    let database = Database::new("");
+    let (begin, begun) = mpsc::channel();
+    let path = database.path();
+    let writer = std::thread::spawn(move || {
+        let sql = Connection::open(path).unwrap();
+        sql.busy_timeout(Duration::from_secs(60)).unwrap();
+        begun.recv().unwrap();
+        sql.execute_batch("INSERT INTO t VALUES (-1, 'meanwhile')").unwrap();
+    });
+    // What SQLite reads takes a second or more at this rate; were the lock held to the end, nothing would have changed.
+    let options =
+        Options { lock_for: Some(Duration::from_millis(1)), max_rate: Some(2 << 20), threads: 1, ..Options::default() };
+    let mut sent = false;
+    let error = Prover::new(database.path())
+        .options(options)
+        .run(&mut |event: Event| {
+            if event.stage == Stage::ThroughSqlite && !sent {
+                sent = true;
+                begin.send(()).unwrap();
+            }
+        })
+        .unwrap_err();
+    assert_eq!(error.kind, ProveErrorKind::Changed, "{error}");
+    writer.join().unwrap();
+}
+
+#[test]
+fn a_lock_that_somebody_holds_for_a_moment_is_waited_for() {
+    let database = Database::new("");
+    let writer = Connection::open(database.path()).unwrap();
+    writer.execute_batch("BEGIN EXCLUSIVE; INSERT INTO t VALUES (-1, 'x')").unwrap();
+    let refused = Prover::new(database.path()).run(&mut |_: Event| ()).unwrap_err();
+    assert_eq!(refused.kind, ProveErrorKind::Locked);
+    let patient = Options { lock_for: Some(Duration::from_secs(60)), ..Options::default() };
+    let path = database.path();
+    let waiting = std::thread::spawn(move || Prover::new(path).options(patient).run(&mut |_: Event| ()));
+    // It waits for five seconds; the transaction is over well before.
+    std::thread::park_timeout(Duration::from_millis(300));
+    assert!(!waiting.is_finished());
+    writer.execute_batch("COMMIT").unwrap();
+    assert_eq!(waiting.join().unwrap().unwrap().verdict, Verdict::Pass);
+}
+
+#[test]
+fn a_run_that_is_stopped_while_sqlite_evaluates_goes_on_there() {
+    let database = Database::new("");
+    let options = || Options {
+        resume: Some(database.beside("state")),
+        manifest_out: Some(database.beside("m")),
+        ..Options::default()
+    };
+    let whole = run(&database.path(), options(), || ()).unwrap();
+    assert!(!database.beside("state").exists());
+    let stopped = options();
+    let cancel = stopped.cancel.clone();
+    let proof = run(&database.path(), stopped, || cancel.cancel()).unwrap();
+    let stop = proof.stopped.unwrap();
+    assert_eq!((proof.verdict, stop.resumable, stop.pages_done), (Verdict::Unknown, true, proof.pages));
+    assert_eq!(proof.manifest_root, None);
+    let rest = run(&database.path(), options(), || ()).unwrap();
+    assert_eq!((rest.verdict, &rest.manifest_root), (Verdict::Pass, &whole.manifest_root));
+    assert_eq!((rest.rows(), rest.trees), (whole.rows(), whole.trees));
+    assert!(!database.beside("state").exists() && !database.beside("m.unfinished").exists());
+    // The pass itself is not run a second time.
+    let size = u64::from(whole.pages) * u64::from(whole.page_size);
+    assert!(rest.bytes_read < whole.bytes_read - size / 2, "{} of {}", rest.bytes_read, whole.bytes_read);
+}
+
+#[test]
+fn a_state_of_other_flags_is_told_as_that() {
+    let database = Database::new("");
+    let stopped = Options { resume: Some(database.beside("state")), ..Options::default() };
+    let cancel = stopped.cancel.clone();
+    run(&database.path(), stopped, || cancel.cancel()).unwrap();
+    let other = Options { resume: Some(database.beside("state")), table: Some("t".into()), ..Options::default() };
+    let error = run(&database.path(), other, || ()).unwrap_err();
+    assert_eq!(error.kind, ProveErrorKind::State);
+    assert!(error.seen.contains("a run with other flags: table all"), "{error}");
+    // And a place that is not there is noticed before anything is read.
+    let nowhere = Options { resume: Some(database.beside("no/such/state")), ..Options::default() };
+    let error = run(&database.path(), nowhere, || panic!("it was noticed too late")).unwrap_err();
+    assert!(error.seen.contains("cannot keep the state there"), "{error}");
+}
+
+#[test]
+fn a_rate_is_kept_to_while_sqlite_evaluates_and_pages_are_not_read_over_and_over() {
+    let database = Database::new("");
+    let rate = 3 << 20;
+    let proof = run(&database.path(), Options { max_rate: Some(rate), ..Options::default() }, || ()).unwrap();
+    assert_eq!(proof.verdict, Verdict::Pass);
+    let size = u64::from(proof.pages) * u64::from(proof.page_size);
+    assert!(proof.bytes_read > size + size / 4, "SQLite must have read: {} of {size}", proof.bytes_read);
+    assert!(proof.bytes_read < 3 * size, "{} of {size}", proof.bytes_read);
+    let least = proof.bytes_read as f64 / rate as f64;
+    assert!(proof.seconds > least * 0.95, "{} bytes in {} s", proof.bytes_read, proof.seconds);
+}
