@@ -33,7 +33,15 @@ const PARTS: &[Part] = &[
     ("fts5", fts5),
     ("rtree", rtree),
     ("keys", keys),
+    ("odd-defaults", odd_defaults),
+    (ODD_NAMES, odd_names),
 ];
+
+/// Tables whose names, constraints and defaults are not UTF-8.
+const ODD_NAMES: &str = "odd-names";
+/// In the SQL of those tables, and what stands in the file for it.
+pub(crate) const SPOKEN: &[u8; 4] = b"cafX";
+pub(crate) const WRITTEN: &[u8; 4] = b"caf\xe9";
 
 /// Builds a database from a seed in `folder`.
 pub fn build(seed: u64, folder: &Path) -> rusqlite::Result<Database> {
@@ -52,9 +60,9 @@ pub fn build(seed: u64, folder: &Path) -> rusqlite::Result<Database> {
     if reserved > 0 {
         reserve(&path, &settings, page_size, reserved)?;
     }
-    let sql = Connection::open(&path)?;
+    let mut sql = Connection::open(&path)?;
     sql.execute_batch(&settings)?;
-    sql.execute_batch("PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF;")?;
+    sql.execute_batch(QUICK)?;
     let parts = 1 + dice.below(2);
     for _ in 0..parts {
         let (name, make) = dice.pick(PARTS);
@@ -65,6 +73,15 @@ pub fn build(seed: u64, folder: &Path) -> rusqlite::Result<Database> {
         sql.execute_batch("BEGIN")?;
         make(&mut dice, &sql)?;
         sql.execute_batch("COMMIT")?;
+    }
+    if recipe.contains(ODD_NAMES) {
+        // A statement cannot say these names, so they are written into the file.
+        drop(sql);
+        let mut bytes = std::fs::read(&path).unwrap_or_default();
+        replace(&mut bytes, SPOKEN, WRITTEN);
+        let _ = std::fs::write(&path, bytes);
+        sql = Connection::open(&path)?;
+        sql.execute_batch(QUICK)?;
     }
     let older = std::fs::read(&path).unwrap_or_default();
     let mut wal = None;
@@ -78,6 +95,17 @@ pub fn build(seed: u64, folder: &Path) -> rusqlite::Result<Database> {
     }
     let file = std::fs::read(&path).unwrap_or_default();
     Ok(Database { recipe, file, older, wal })
+}
+
+const QUICK: &str = "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF;";
+
+/// Puts one word in the place of another, wherever it stands.
+pub(crate) fn replace(bytes: &mut [u8], from: &[u8; 4], to: &[u8; 4]) {
+    for at in 0..bytes.len().saturating_sub(3) {
+        if bytes[at..].starts_with(from) {
+            bytes[at..at + 4].copy_from_slice(to);
+        }
+    }
 }
 
 /// An empty database whose pages keep bytes back: SQLite takes the number from the header from then on.
@@ -96,11 +124,11 @@ fn reserve(path: &Path, settings: &str, page_size: u32, reserved: u8) -> rusqlit
 
 /// Some rows change and some go, so that there are freeblocks, free pages and an older version.
 fn update(dice: &mut Dice, sql: &Connection) -> rusqlite::Result<()> {
-    let tables: Vec<String> = sql
+    let tables: Vec<Option<String>> = sql
         .prepare("SELECT name FROM pragma_table_list WHERE schema='main' AND type='table' AND name NOT LIKE 'sqlite_%' AND wr=0")?
-        .query_map([], |row| row.get(0))?
+        .query_map([], |row| Ok(row.get_ref(0)?.as_str().ok().map(str::to_owned)))?
         .collect::<Result<_, _>>()?;
-    for table in tables {
+    for table in tables.into_iter().flatten() {
         let step = 3 + dice.below(5);
         let rest = dice.below(step);
         sql.execute(&format!("DELETE FROM \"{table}\" WHERE rowid % {step} = {rest}"), [])?;
@@ -202,6 +230,124 @@ fn added_columns(dice: &mut Dice, sql: &Connection) -> rusqlite::Result<()> {
          ALTER TABLE ad ADD COLUMN d REAL DEFAULT 3; CREATE INDEX ad1 ON ad(b, c); CREATE INDEX ad2 ON ad(d, a);",
     )?;
     rows(dice, sql, "ad", 4, 20)
+}
+
+/// Columns that are added to rows which do not hold them: every class of default under every affinity.
+fn odd_defaults(dice: &mut Dice, sql: &Connection) -> rusqlite::Result<()> {
+    const TYPES: &[&str] = &["INT", "TEXT", "REAL", "", "NUMERIC", "BLOB", "VARCHAR(9)", "DECIMAL(5,2)", "DATE"];
+    const STRICT: &[&str] = &["INT", "TEXT", "REAL", "BLOB", "ANY"];
+    const DEFAULTS: &[&str] = &[
+        "7",
+        "-7",
+        "+3",
+        "0",
+        "1.5",
+        "-2.50",
+        "-0.0",
+        "3.0",
+        "1e3",
+        "1e400",
+        "-1e19",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "-9223372036854775809",
+        "0x1F",
+        "-0x10",
+        "x'00ff'",
+        "X''",
+        "'x'",
+        "''",
+        "'1.10'",
+        "'  12 '",
+        "'1e2'",
+        "'0x10'",
+        "'-0'",
+        "'abc'",
+        "'Ä😀'",
+        "'12abc'",
+        "NULL",
+        "TRUE",
+        "FALSE",
+        "word",
+        "\"quoted\"",
+        "(-5)",
+        "(- -5)",
+        "(+'4')",
+        "(-'4')",
+        "(-'x')",
+        "(CAST('7' AS INT))",
+        "(CAST(7.9 AS TEXT))",
+        "(CAST(x'3132' AS NUMERIC))",
+        "(x'41')",
+        "('it''s')",
+        "(1 + 2)",
+        "(lower('X'))",
+        "('a' || 'b')",
+        "CURRENT_DATE",
+        "(-x'31')",
+        "(NOT 0)",
+        "(~5)",
+    ];
+    let (strict, tail) = *dice.pick(&[(false, ""), (false, ""), (false, " WITHOUT ROWID"), (true, " STRICT")]);
+    let key = if tail.contains("WITHOUT") { "INT" } else { "INTEGER" };
+    sql.execute_batch(&format!("CREATE TABLE od(a {key} PRIMARY KEY, b ANY){tail}"))?;
+    let fill = |dice: &mut Dice, from: usize, count: usize| -> rusqlite::Result<()> {
+        for at in from..from + count {
+            sql.execute(&format!("INSERT INTO od(a, b) VALUES({at}, {})", value(dice)), [])?;
+        }
+        Ok(())
+    };
+    let before = 5 + dice.below(40);
+    fill(dice, 1, before)?;
+    let mut added = Vec::new();
+    for number in 0..1 + dice.below(6) {
+        let declared = dice.pick(if strict { STRICT } else { TYPES });
+        let not_null = if dice.one_in(3) { " NOT NULL" } else { "" };
+        let default = dice.pick(DEFAULTS);
+        // SQLite does not add every one of them to a table that has rows: what it refuses is left out.
+        let add = format!("ALTER TABLE od ADD COLUMN c{number} {declared}{not_null} DEFAULT {default}");
+        if sql.execute_batch(&add).is_ok() {
+            added.push(format!("c{number}"));
+        }
+    }
+    for (number, column) in added.iter().enumerate() {
+        let collation = dice.pick(&["", "", " COLLATE NOCASE", " DESC"]);
+        let only = if dice.one_in(5) { format!(" WHERE {column} IS NOT NULL") } else { String::new() };
+        sql.execute_batch(&format!("CREATE INDEX od{number} ON od({column}{collation}, b){only}"))?;
+    }
+    // In a STRICT table not every default is allowed where it is used.
+    for at in before + 1..before + 10 {
+        let _ = sql.execute(&format!("INSERT INTO od(a, b) VALUES({at}, {})", value(dice)), []);
+    }
+    Ok(())
+}
+
+/// Tables of an application that wrote another encoding than UTF-8. No value begins like the words that are replaced.
+fn odd_names(dice: &mut Dice, sql: &Connection) -> rusqlite::Result<()> {
+    let tail = dice.pick(&["", " WITHOUT ROWID"]);
+    sql.execute_batch(&format!(
+        "CREATE TABLE cafX(a INTEGER PRIMARY KEY, b, \"c cafX\" TEXT); CREATE INDEX i_cafX ON cafX(b, \"c cafX\");
+         CREATE TABLE \"x cafX\"(a TEXT NOT NULL, b INT CHECK(b > -1), \"cafX\", PRIMARY KEY(b, a)){tail};
+         CREATE INDEX \"x i cafX\" ON \"x cafX\"(a DESC, \"cafX\" COLLATE NOCASE);"
+    ))?;
+    for at in 0..10 + dice.below(60) {
+        sql.execute(&format!("INSERT INTO cafX VALUES({at}, {}, 'key{}')", value(dice), dice.below(50)), [])?;
+        let (b, c) = (dice.below(1000), value(dice));
+        sql.execute(&format!("INSERT OR IGNORE INTO \"x cafX\" VALUES('key{at}', {b}, {c})"), [])?;
+    }
+    let default = dice.pick(&["'cafX'", "'cafX '' s'", "(+ 'cafX')", "\"cafX\"", "x'63'"]);
+    let not_null = dice.pick(&["", " NOT NULL"]);
+    sql.execute_batch(&format!(
+        "ALTER TABLE cafX ADD COLUMN d TEXT{not_null} DEFAULT {default}; CREATE INDEX j_cafX ON cafX(d, b);"
+    ))?;
+    if dice.one_in(4) {
+        sql.execute_batch("CREATE INDEX e_cafX ON cafX(lower(\"c cafX\"))")?;
+    }
+    for at in 100..105 {
+        sql.execute(&format!("INSERT OR IGNORE INTO cafX VALUES({at}, {}, 'x', {})", value(dice), value(dice)), [])?;
+    }
+    Ok(())
 }
 
 fn strict(dice: &mut Dice, sql: &Connection) -> rusqlite::Result<()> {

@@ -11,7 +11,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 use steadfast_sqlite::{Code, Finding, Proof};
 
-use crate::databases::Database;
+use crate::databases::{self, Database};
 
 /// The codes that the prover may report where the pragma passes. Anything else is a wrong verdict without further ado.
 pub const ACCEPTED: &[Code] = &[
@@ -43,11 +43,20 @@ const FOLLOWING: &[Code] = &[Code::EntryCount, Code::IndexContent, Code::Missing
 
 /// Confirms every finding of a proof, or says which one it cannot, and why if it could not look: an error confirms nothing.
 pub fn confirms(database: &Database, file: &Path, proof: &Proof) -> Result<(), String> {
-    let bytes = std::fs::read(file).map_err(|why| why.to_string())?;
-    let judge = Judge { database, bytes: &bytes, file };
+    let mut bytes = std::fs::read(file).map_err(|why| why.to_string())?;
+    // SQL cannot say names that are not UTF-8: the judge looks at a twin in which they are.
+    databases::replace(&mut bytes, databases::WRITTEN, databases::SPOKEN);
+    let twin = file.with_extension("twin");
+    std::fs::write(&twin, &bytes).map_err(|why| why.to_string())?;
+    let spoken = |finding: &Finding| {
+        let tree = finding.tree.as_ref().map(|tree| tree.replace("caf\\xe9", "cafX"));
+        Finding { tree, ..finding.clone() }
+    };
+    let findings: Vec<Finding> = proof.findings.iter().map(spoken).collect();
+    let judge = Judge { database, bytes: &bytes, file: &twin };
     let mut confirmed: Vec<&Finding> = Vec::new();
     let mut open: Vec<(&Finding, String)> = Vec::new();
-    for finding in &proof.findings {
+    for finding in &findings {
         if !ACCEPTED.contains(&finding.code) {
             open.push((finding, "its code is not on the list".to_owned()));
             continue;

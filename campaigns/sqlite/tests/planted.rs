@@ -21,6 +21,6 @@ fn the_prover_as_it_is_agrees_with_sqlite() {
 #[test]
 fn every_planted_bug_turns_the_campaign_red() {
     let unseen: Vec<&Planted> =
-        Planted::ALL.iter().filter(|planted| check(**planted, 80, true).wrong_count() == 0).collect();
+        Planted::ALL.iter().filter(|planted| check(**planted, 240, true).wrong_count() == 0).collect();
     assert_eq!(unseen, Vec::<&Planted>::new());
 }

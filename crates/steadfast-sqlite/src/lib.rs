@@ -38,6 +38,7 @@ mod planted;
 mod progress;
 mod proof;
 mod prover;
+mod quiet_vfs;
 mod raw_name;
 mod record;
 mod registry;

@@ -1,5 +1,5 @@
 //! A read-only VFS through which SQLite sees exactly the pinned view: one file, no journal, no WAL, no locks, nothing
-//! written. All SQL of the prover runs over it. This is the only file of the crate with `unsafe`.
+//! written. All SQL of the prover runs over it. Only this file and `quiet_vfs` have `unsafe`.
 #![expect(unsafe_code, reason = "SQLite calls a VFS through C function pointers")]
 
 use std::collections::HashMap;

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{ProveError, ProveErrorKind};
 use crate::finding::{Code, Finding};
@@ -26,6 +26,7 @@ use crate::options::Options;
 use crate::page::Geometry;
 use crate::progress::{Bell, Halt};
 use crate::proof::WalReport;
+use crate::quiet_vfs;
 use crate::registry;
 use crate::source::Source;
 use crate::wal::{ShmState, WalHeader, WalView};
@@ -302,7 +303,7 @@ pub(crate) fn look_for_hot_journal(path: &Path, file: &File) -> Result<(), Prove
 const PATIENCE: Duration = Duration::from_secs(5);
 
 fn reader(path: &Path, patience: Duration) -> Result<Connection, rusqlite::Error> {
-    let sql = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let sql = quiet_vfs::open(path)?;
     sql.busy_timeout(patience)?;
     sql.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     sql.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -465,4 +466,31 @@ fn bytes_of(hex: &str) -> Vec<u8> {
             digit(pair[0]) << 4 | digit(pair[1])
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a mark or a lock leaves beside a database whose other users went between our look and SQLite's.
+    fn left_beside(before: impl Fn(&Path)) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let sql = Connection::open(&path).unwrap();
+        sql.execute_batch("PRAGMA journal_mode=WAL; CREATE TABLE t(a); INSERT INTO t VALUES(1)").unwrap();
+        drop(sql);
+        before(&path);
+        reader(&path, Duration::ZERO).map(|_| ()).unwrap_err();
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_read_mark_that_comes_too_late_makes_no_log_anew() {
+        assert_eq!(left_beside(|_| ()), ["x.db"]);
+        let leave_a_log = |path: &Path| std::fs::write(journal::beside(path, "-wal"), "").unwrap();
+        assert_eq!(left_beside(leave_a_log), ["x.db", "x.db-wal"]);
+    }
 }
