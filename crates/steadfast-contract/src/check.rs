@@ -16,6 +16,7 @@ use crate::quarantine::{Quarantine, Whole};
 use crate::read::{self, Block, Blocks, Fault, Input, Progress, Reading, Sort};
 use crate::regression::{self, Earlier, Regression, Rules};
 use crate::scan::{At, Marks};
+use crate::stack;
 use crate::states::State;
 use crate::tally::Tally;
 
@@ -163,7 +164,7 @@ pub fn run(judge: &Judge<'_>, inputs: &[Input], running: &Running, progress: &Ar
         state.head(blocks.header());
         let file = File { judge, name: input.name(), number: number as u32, running };
         let blocks = if running.threads <= 1 {
-            file.alone(blocks, &mut state, &mut collectors)?
+            stack::with_room(|| file.alone(blocks, &mut state, &mut collectors))?
         } else {
             file.together(blocks, &mut state, &mut collectors)?
         };
@@ -344,7 +345,7 @@ impl File<'_> {
                     }
                 };
                 // A judge of 127 levels wants more than the two megabytes of a thread.
-                match std::thread::Builder::new().stack_size(16 << 20).spawn_scoped(scope, work) {
+                match std::thread::Builder::new().stack_size(stack::ROOM).spawn_scoped(scope, work) {
                     Ok(_) => working += 1,
                     Err(why) => refused = Some(why),
                 }

@@ -25,6 +25,7 @@ pub mod regression;
 pub mod report;
 pub mod scan;
 pub mod spot_check;
+mod stack;
 pub mod states;
 pub mod strict;
 mod subschemas;

@@ -105,7 +105,11 @@ impl Contract {
         Ok(repairs)
     }
 
-    fn repaired(&self, mut value: Value, profile: Profile, repairs: &mut Repairs) -> Result<Value, Unloadable> {
+    fn repaired(&self, value: Value, profile: Profile, repairs: &mut Repairs) -> Result<Value, Unloadable> {
+        self.with_room(|| self.repaired_here(value, profile, repairs))
+    }
+
+    fn repaired_here(&self, mut value: Value, profile: Profile, repairs: &mut Repairs) -> Result<Value, Unloadable> {
         let judge = Judge::new(self, profile, Look::default());
         // Places that have their default already: if they are still wrong, the next one above decides.
         let mut spent: BTreeSet<Vec<Token>> = BTreeSet::new();

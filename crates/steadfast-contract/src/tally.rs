@@ -145,7 +145,8 @@ impl Tally {
     /// Adds the findings of one record.
     pub(crate) fn note(&mut self, findings: Vec<Finding>, keep: usize) {
         self.found += findings.len() as u64;
-        let mut told: Vec<(GroupKey, u64, Finding)> = Vec::new();
+        // A record may have a hundred thousand of them, each of its own kind.
+        let mut told: BTreeMap<GroupKey, (u64, Finding)> = BTreeMap::new();
         for finding in findings {
             let about_sorts = matches!(finding.keyword.as_str(), "type" | "x-states");
             let key = GroupKey {
@@ -158,12 +159,13 @@ impl Tally {
             if self.findings.len() < keep {
                 self.findings.push(finding.clone());
             }
-            match told.iter_mut().find(|(known, _, _)| *known == key) {
-                Some((_, count, _)) => *count += 1,
-                None => told.push((key, 1, finding)),
+            told.entry(key).or_insert((0, finding)).0 += 1;
+            if told.len() > GROUPS {
+                // It would be the first to go below.
+                told.pop_last();
             }
         }
-        for (key, findings, first) in told {
+        for (key, (findings, first)) in told {
             self.group(key, Group { records: 1, findings, first });
         }
     }

@@ -194,3 +194,32 @@ fn a_contract_without_a_key_is_never_compared_and_never_passes_for_it() {
     let refused = run.of(&[&now]).unwrap_err();
     assert!(refused.contains("names no key, so releases cannot be compared"), "{refused}");
 }
+
+#[test]
+fn what_is_taken_on_is_a_number_of_records_in_all_and_wants_an_earlier_release() {
+    let bench = Bench::new(
+        r#"{"x-key": "/id", "properties": {"id": {}, "tags": {"x-regression": {"populatedToEmpty": 0, "populatedToNull": 0}}}}"#,
+    );
+    let sidecar = bench.folder.path().join("baseline");
+    Run::new(&bench.contract).sidecar(&bench.file("before.jsonl", BEFORE), &sidecar);
+    let after = BEFORE.replacen(r#"["1"]"#, "[]", 1).replacen(r#"["1"]"#, "null", 1);
+    let after = bench.file("after.jsonl", &after);
+    let accept = |path: &str, count: u64, against: bool| {
+        let mut run = Run::new(&bench.contract);
+        run.asked.baseline = against.then(|| sidecar.clone());
+        run.asked.accepted = [(path.to_owned(), count)].into();
+        run.of(&[&after]).map(|report| (report.outcome, report.regression.unwrap().to_accept))
+    };
+    assert_eq!(accept("tags", 1, true), Ok((Outcome::Broken, vec!["tags=2".to_owned()])));
+    assert_eq!(accept("tags", 2, true), Ok((Outcome::Holds, Vec::new())));
+    assert_eq!(
+        accept("tag", 2, true),
+        Err("--accept-regression tag: not watched; watched are tags, gone and new".to_owned())
+    );
+    assert_eq!(
+        accept("tags", 2, false),
+        Err("--accept-regression tags: there is no earlier release to compare with: name one with --baseline or \
+             --previous, or leave it out"
+            .to_owned())
+    );
+}
