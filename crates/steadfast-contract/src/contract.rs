@@ -105,6 +105,10 @@ pub struct Contract {
     pub(crate) plan: Plan,
     pub(crate) official: jsonschema::Validator,
     pub(crate) reached: Vec<Reached>,
+    /// See [`reach::Named`].
+    pub(crate) named: reach::Named,
+    /// The most items that a list tells apart by their place.
+    pub(crate) positions: usize,
     pub(crate) formats_asserted: bool,
 }
 
@@ -236,7 +240,8 @@ impl Contract {
         }
         let fingerprint = xxhash_rust::xxh3::xxh3_64_with_seed(schema.to_string().as_bytes(), seed);
         let name = name.to_owned();
-        let contract = Contract {
+        let positions = reach::positions(&schema, draft);
+        let mut contract = Contract {
             name,
             schema,
             draft,
@@ -247,6 +252,8 @@ impl Contract {
             plan,
             official,
             reached,
+            named: reach::Named::new(),
+            positions,
             formats_asserted,
         };
         contract.check_paths().map_err(broken)?;
@@ -389,7 +396,7 @@ impl Contract {
     }
 
     /// Keys, states and the like are looked for along paths: each has to lead somewhere, and few enough from one place.
-    fn check_paths(&self) -> Result<(), Vec<String>> {
+    fn check_paths(&mut self) -> Result<(), Vec<String>> {
         let mut mistakes = Vec::new();
         let mut named: BTreeMap<Path, std::collections::BTreeSet<Path>> = BTreeMap::new();
         let freshness = self.root.freshness.iter().map(|fresh| ("x-freshness", &fresh.path));
@@ -423,6 +430,33 @@ impl Contract {
                 named.entry(above).or_default().insert(Path(path.0[..length].to_vec()));
             }
         }
+        let mut apart = reach::Named::new();
+        let watched: Vec<(&str, Path)> = self
+            .regressions()
+            .into_keys()
+            .map(|path| ("x-regression", path))
+            .chain(self.meanings().map(|(path, _)| ("x-states", path.clone())))
+            .collect();
+        for (what, path) in &watched {
+            if let Err(why) = reach::told_apart(&self.schema, self.draft, path, &mut apart) {
+                mistakes.push(format!("{what}: {path}: {why}"));
+            }
+        }
+        for (above, names) in &apart {
+            let below = named.entry(above.clone()).or_default();
+            // A member that is watched by name and has none in the schema would be lost to `{*}`.
+            let lost =
+                below.iter().find(|path| matches!(path.0.last(), Some(Step::Key(name)) if !names.contains(name)));
+            if let Some(lost) = lost {
+                mistakes.push(format!(
+                    "{lost} and {} are both watched: give {lost} a schema of its own in `properties`",
+                    above.with(Step::Free)
+                ));
+            }
+            below.extend(names.iter().map(|name| above.with(Step::Key(name.clone()))));
+        }
+        mistakes.dedup();
+        self.named = apart;
         if let Some((above, below)) = named.iter().find(|(_, below)| below.len() > 64) {
             mistakes.push(format!("{} members of {above} are watched: 64 at most", below.len()));
         }

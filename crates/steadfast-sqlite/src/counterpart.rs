@@ -22,13 +22,15 @@ pub(crate) struct Beside {
 }
 
 impl Counterpart {
-    /// A manifest if the file says so, otherwise a database, with what shows whether its view has held.
-    pub(crate) fn open(path: &Path) -> Result<(Counterpart, Option<Watch>), ProveError> {
+    /// A manifest if the file says so, otherwise a database, with what shows whether its view has held. It is read at the rate
+    /// of the file `beside` it.
+    pub(crate) fn open(path: &Path, beside: &Source) -> Result<(Counterpart, Option<Watch>), ProveError> {
         if let Some(manifest) = Reference::recognise(path)? {
             return Ok((Counterpart::Manifest(manifest), None));
         }
         match view::open(path, &Options::default())? {
-            Opened::View(view) => {
+            Opened::View(mut view) => {
+                view.source.share_pace(beside);
                 let beside = Beside { path: path.to_owned(), source: view.source };
                 Ok((Counterpart::Database(Box::new(beside)), Some(view.watch)))
             }

@@ -237,6 +237,10 @@ impl<'a> Run<'a> {
             .map_err(|why| ended(&self.bell, &why))?;
         match through_sqlite::schema(&pinned.sql) {
             Ok(schema) => {
+                // Where a root page is not known, SQLite was not there to be asked for it.
+                if let (true, Some(halt)) = (schema.trees.iter().any(|tree| tree.root == 0), self.bell.rings()) {
+                    return Err(Ended::Halted(halt));
+                }
                 let Look { source, header, identity, .. } = *look;
                 let ready = Ready { source, header, identity, sql: &pinned.sql };
                 self.judge(schema, &ready, gathered, proof)
@@ -333,7 +337,7 @@ impl<'a> Run<'a> {
         };
         let (reference, watch_beside) = match &options.against {
             Some(path) => {
-                let (reference, watch) = Counterpart::open(path)?;
+                let (reference, watch) = Counterpart::open(path, source)?;
                 (Some(reference), watch)
             }
             None => (None, None),
@@ -435,6 +439,7 @@ impl<'a> Run<'a> {
             self.tell_now(Stage::ThroughSqlite, source.pages, source, so_far);
             let asked = through_sqlite::Asked {
                 sql: ready.sql,
+                source,
                 plan: &plan,
                 tallies: &share.tallies,
                 bell: &self.bell,

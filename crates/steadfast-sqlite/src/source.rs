@@ -38,6 +38,8 @@ pub(crate) struct Source {
 struct Pace {
     bytes_per_second: Option<u64>,
     since: Instant,
+    /// Bytes read of all files that share the rate.
+    total: Arc<AtomicU64>,
     bell: Bell,
     /// The forward pass asks the bell itself, between chunks: what it has taken it judges to the end.
     is_in_pass: AtomicBool,
@@ -52,6 +54,8 @@ pub(crate) struct Meter {
     pub(crate) again: AtomicU64,
     /// Bytes that were in the page cache already.
     pub(crate) cached: AtomicU64,
+    /// Whether there was something that SQLite asked for and did not get.
+    pub(crate) is_refused: AtomicBool,
 }
 
 /// A page could not be read.
@@ -87,7 +91,18 @@ impl Source {
     /// From now on reads no faster than this, and not at all once the bell rings.
     pub(crate) fn keep_pace(&mut self, bytes_per_second: Option<u64>, bell: Bell) {
         let is_in_pass = AtomicBool::new(false);
-        self.pace = Some(Pace { bytes_per_second, since: Instant::now(), bell, is_in_pass });
+        self.pace = Some(Pace { bytes_per_second, since: Instant::now(), total: Arc::default(), bell, is_in_pass });
+    }
+
+    /// From now on what is read here counts for the rate of another file that is read in the same pass.
+    pub(crate) fn share_pace(&mut self, other: &Source) {
+        self.pace = other.pace.as_ref().map(|pace| Pace {
+            bytes_per_second: pace.bytes_per_second,
+            since: pace.since,
+            total: Arc::clone(&pace.total),
+            bell: pace.bell.clone(),
+            is_in_pass: AtomicBool::new(true),
+        });
     }
 
     /// Whether the forward pass runs, which asks the bell itself.
@@ -97,8 +112,8 @@ impl Source {
 
     /// Waits as long as the rate demands, in short steps so that a halt is not delayed.
     pub(crate) fn keep_to_rate(&self) {
-        let Some(Pace { bytes_per_second: Some(rate), since, bell, .. }) = &self.pace else { return };
-        let due = Duration::from_secs_f64(self.meter.read.load(Ordering::Relaxed) as f64 / (*rate).max(1) as f64);
+        let Some(Pace { bytes_per_second: Some(rate), since, total, bell, .. }) = &self.pace else { return };
+        let due = Duration::from_secs_f64(total.load(Ordering::Relaxed) as f64 / (*rate).max(1) as f64);
         while let Some(left) = due.checked_sub(since.elapsed())
             && !left.is_zero()
             && bell.rings().is_none()
@@ -150,7 +165,7 @@ impl Source {
             }
         }
         self.meter.cached.fetch_add(cached as u64, Ordering::Relaxed);
-        self.meter.read.fetch_add(cached as u64, Ordering::Relaxed);
+        self.has_read(cached);
         Asked { first, cached, wanted: out.len() }
     }
 
@@ -224,7 +239,7 @@ impl Source {
             std::io::ErrorKind::UnexpectedEof => ReadFault::Shrunk,
             _ => ReadFault::Io(*offset, why),
         })?;
-        self.meter.read.fetch_add(out.len() as u64, Ordering::Relaxed);
+        self.has_read(out.len());
         Ok(true)
     }
 
@@ -237,8 +252,13 @@ impl Source {
             std::io::ErrorKind::UnexpectedEof => ReadFault::Shrunk,
             _ => ReadFault::Io(offset, why),
         })?;
-        self.meter.read.fetch_add(wanted as u64, Ordering::Relaxed);
+        self.has_read(wanted);
         Ok(())
+    }
+
+    fn has_read(&self, bytes: usize) {
+        self.meter.read.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.pace.iter().for_each(|pace| _ = pace.total.fetch_add(bytes as u64, Ordering::Relaxed));
     }
 
     fn fetch_bytes(&self, offset: u64, length: usize) {

@@ -2,6 +2,7 @@
 //! runs here, so it runs read-only over the pinned view, without trust in the schema, bounded by the run's deadline.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -52,6 +53,7 @@ pub(crate) fn schema(sql: &Connection) -> Result<Schema, rusqlite::Error> {
 /// What the run knows when it comes to the tables that SQLite has to judge.
 pub(crate) struct Asked<'r> {
     pub(crate) sql: &'r Connection,
+    pub(crate) source: &'r Source,
     pub(crate) plan: &'r Plan,
     /// Per tree: what the pass has seen of it.
     pub(crate) tallies: &'r [Tally],
@@ -127,6 +129,7 @@ impl Asked<'_> {
         findings: &mut Findings,
         unproven: &mut Vec<Unproven>,
     ) -> Ran {
+        self.source.meter.is_refused.store(false, Ordering::Relaxed);
         // By a parameter, for a name need not be text that a statement can hold.
         let rows: Result<Vec<String>, rusqlite::Error> =
             self.sql.prepare(&format!("SELECT * FROM pragma_{pragma}(?1, 'main')")).and_then(|mut statement| {
@@ -138,6 +141,14 @@ impl Asked<'_> {
             });
         let expected = format!("ok from {pragma} ({why})");
         match rows {
+            // SQLite tells a page that it did not get as a fault of the table, and goes on.
+            Ok(_) if self.source.meter.is_refused.load(Ordering::Relaxed) => {
+                if let Some(halt) = self.bell.rings() {
+                    return Ran::Halted(halt);
+                }
+                unproven.push(Unproven::new(table, format!("{why}: reading it for SQLite failed")));
+                Ran::Refused
+            }
             Ok(rows) => {
                 for row in rows.iter().filter(|row| row.as_str() != "ok") {
                     findings.push(words(row, &expected));

@@ -169,6 +169,7 @@ unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, out: *mut c_void, amount
             if there < out.len() { ffi::SQLITE_IOERR_SHORT_READ } else { ffi::SQLITE_OK }
         }
         Err(ReadFault::Shrunk | ReadFault::Io(..) | ReadFault::Elsewhere(_) | ReadFault::Halted(_)) => {
+            view.meter.is_refused.store(true, Ordering::Relaxed);
             ffi::SQLITE_IOERR_READ
         }
     }

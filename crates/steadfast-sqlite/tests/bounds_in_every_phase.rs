@@ -154,3 +154,39 @@ fn a_rate_is_kept_to_while_sqlite_evaluates_and_pages_are_not_read_over_and_over
     let least = proof.bytes_read as f64 / rate as f64;
     assert!(proof.seconds > least * 0.95, "{} bytes in {} s", proof.bytes_read, proof.seconds);
 }
+
+#[test]
+fn a_page_that_sqlite_did_not_get_because_the_run_ended_is_no_fault() {
+    let database = Database { folder: tempfile::tempdir().unwrap() };
+    // One long chain, which takes a second to read, and a row that is judged without it.
+    Connection::open(database.path())
+        .unwrap()
+        .execute_batch("CREATE TABLE t(a CHECK (a > 0), b); INSERT INTO t VALUES (1, zeroblob(8000000))")
+        .unwrap();
+    let options = Options { max_rate: Some(8 << 20), threads: 1, ..Options::default() };
+    let cancel = options.cancel.clone();
+    let proof = run(&database.path(), options, || {
+        let cancel = cancel.clone();
+        std::thread::spawn(move || {
+            std::thread::park_timeout(Duration::from_millis(300));
+            cancel.cancel();
+        });
+    })
+    .unwrap();
+    assert_eq!((proof.verdict, proof.findings), (Verdict::Unknown, vec![]));
+    assert!(proof.stopped.is_some());
+}
+
+#[test]
+fn a_rate_is_kept_to_on_both_sides_of_a_comparison() {
+    let database = Database::new("");
+    let other = database.beside("other.db");
+    std::fs::copy(database.path(), &other).unwrap();
+    let rate = 3 << 20;
+    let options = Options { max_rate: Some(rate), against: Some(other), structure_only: true, ..Options::default() };
+    let proof = run(&database.path(), options, || ()).unwrap();
+    assert_eq!(proof.verdict, Verdict::Pass);
+    assert!(proof.bytes_read > 2 * u64::from(proof.pages - 1) * u64::from(proof.page_size));
+    let least = proof.bytes_read as f64 / rate as f64;
+    assert!(proof.seconds > least * 0.9, "{} bytes in {} s", proof.bytes_read, proof.seconds);
+}

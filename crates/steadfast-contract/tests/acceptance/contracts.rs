@@ -85,7 +85,7 @@ fn what_is_no_contract_is_refused_in_words() {
     {"$ref": "#/$defs/tree", "$defs": {"tree": {"properties": {"below": {"$ref": "#/$defs/tree"}, "n": {"x-regression": {}}}}}}
         n: x-states and x-regression stand inside a definition that contains itself; such a path has no end
     {"oneOf": [{"properties": {"a": {"x-states": {"absent": "breach"}}}}, {}]}
-        a: x-states.absent stands inside a branch (oneOf, anyOf, if): say `required` in that branch instead
+        a: x-states stands inside a branch (oneOf, anyOf, if, dependentSchemas), and would hold for values that are meant for another one: say `required` in that branch, or x-states outside of it
     "##);
 }
 
@@ -383,4 +383,68 @@ fn a_unit_of_the_envelope_is_read_as_odcs_spells_it_and_never_guessed() {
     fortnight: slaProperties fresh: unit: "fortnight" is not known; s, min, h, d, w and y are (also sec, m, hr, day, week, yr and their plurals)
     ~: slaProperties fresh: unit: null is no unit; s, min, h, d, w and y are (also sec, m, hr, day, week, yr and their plurals)
     "##);
+}
+
+#[test]
+fn states_that_would_be_those_of_another_place_are_refused() {
+    let cases = [
+        r#"{"properties": {"a": {"prefixItems": [{"x-states": {"null": "breach"}}, {}]}}}"#,
+        r#"{"properties": {"a": {"prefixItems": [{}], "items": {"properties": {"b": {"x-regression": {}}}}}}}"#,
+        r#"{"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": {"items": [{"x-states": {"null": "breach"}}]}}}"#,
+        r#"{"patternProperties": {"^a": {"x-states": {"empty": "breach"}}}}"#,
+        r#"{"patternProperties": {"^a": {}}, "additionalProperties": {"x-states": {"empty": "breach"}}}"#,
+        r#"{"properties": {"a": {}}, "additionalProperties": {"x-states": {"empty": "breach"}}}"#,
+        r#"{"properties": {"a": {}}, "allOf": [{"additionalProperties": {"x-states": {"empty": "breach"}}}]}"#,
+        r#"{"x-key": "/id", "additionalProperties": {"x-states": {"empty": "breach"}}}"#,
+        r#"{"oneOf": [{"properties": {"a": {"x-states": {"empty": "breach"}}}}, {"properties": {"a": {}}}]}"#,
+        r#"{"allOf": [{"properties": {"a": {"x-regression": {"populatedToNull": 0}}}}, {"properties": {"a": {"x-regression": {}}}}]}"#,
+    ];
+    let told: Vec<String> =
+        cases.iter().map(|schema| format!("{schema}\n    {}", check(schema).replace('\n', "\n    "))).collect();
+    insta::assert_snapshot!(told.join("\n"), @r##"
+    {"properties": {"a": {"prefixItems": [{"x-states": {"null": "breach"}}, {}]}}}
+        x-states: a[]: a has prefixItems, and the states below are noted for all that stands in it alike: say with `type`, `minItems` or `minLength` what may stand there
+    {"properties": {"a": {"prefixItems": [{}], "items": {"properties": {"b": {"x-regression": {}}}}}}}
+        x-regression: a[].b: a has prefixItems, and the states below are noted for all that stands in it alike: say with `type`, `minItems` or `minLength` what may stand there
+    {"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": {"items": [{"x-states": {"null": "breach"}}]}}}
+        x-states: a[]: a has items, and the states below are noted for all that stands in it alike: say with `type`, `minItems` or `minLength` what may stand there
+    {"patternProperties": {"^a": {"x-states": {"empty": "breach"}}}}
+        x-states: {*}: (record) has patternProperties, and the states below are noted for all that stands in it alike: say with `type`, `minItems` or `minLength` what may stand there
+    {"patternProperties": {"^a": {}}, "additionalProperties": {"x-states": {"empty": "breach"}}}
+        x-states: {*}: (record) has patternProperties, and the states below are noted for all that stands in it alike: say with `type`, `minItems` or `minLength` what may stand there
+    {"properties": {"a": {}}, "additionalProperties": {"x-states": {"empty": "breach"}}}
+        fine
+    {"properties": {"a": {}}, "allOf": [{"additionalProperties": {"x-states": {"empty": "breach"}}}]}
+        x-states: {*}: #/allOf/0/additionalProperties speaks of members that stand by name in another schema of (record): put them side by side
+    {"x-key": "/id", "additionalProperties": {"x-states": {"empty": "breach"}}}
+        id and {*} are both watched: give id a schema of its own in `properties`
+    {"oneOf": [{"properties": {"a": {"x-states": {"empty": "breach"}}}}, {"properties": {"a": {}}}]}
+        a: x-states stands inside a branch (oneOf, anyOf, if, dependentSchemas), and would hold for values that are meant for another one: say it outside, or say in the branch with `type`, `minItems` or `minLength` what may stand there
+    {"allOf": [{"properties": {"a": {"x-regression": {"populatedToNull": 0}}}}, {"properties": {"a": {"x-regression": {}}}}]}
+        a: two schemas stand for this path, and their x-regression differs
+    "##);
+}
+
+#[test]
+fn items_have_the_default_and_the_severity_of_their_place() {
+    let contract = contract(
+        r#"{"prefixItems": [{"type": "string", "x-onInvalid": {"default": "none"}, "x-severity": "warning"},
+                            {"type": "integer", "x-onInvalid": {"default": 7}}], "items": {"x-severity": "info", "type": "null"}}"#,
+    );
+    let (value, _) = contract.load(br#"[1, "a", null]"#, Profile::Load).unwrap();
+    assert_eq!(value, serde_json::json!(["none", 7, null]));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.json");
+    std::fs::write(&file, "[1, \"a\", 2]\n").unwrap();
+    let mut run = Run::new(&contract);
+    run.running.reading.form = Some(steadfast_contract::read::Form::Single);
+    run.profile = Profile::Gate;
+    let severities: Vec<String> = run
+        .of(&[&file])
+        .unwrap()
+        .findings
+        .iter()
+        .map(|finding| format!("{} {:?}", finding.path, finding.severity))
+        .collect();
+    assert_eq!(severities, ["[0] Warning", "[1] Error", "[2] Info"]);
 }
