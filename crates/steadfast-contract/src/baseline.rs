@@ -190,3 +190,10 @@ impl Write for Summed {
         self.out.flush()
     }
 }
+/// Whether a baseline may take the place of what stands there: nothing, nothing in it, or a baseline of any version.
+pub fn may_be_written(path: &std::path::Path) -> bool {
+    let Ok(mut there) = std::fs::File::open(path) else { return !path.exists() };
+    let mut begin = [0; 6];
+    let size = there.metadata().map_or(u64::MAX, |meta| meta.len());
+    size == 0 || std::io::Read::read_exact(&mut there, &mut begin).is_ok_and(|()| MAGIC.starts_with(&begin))
+}

@@ -309,13 +309,22 @@ enum RowEnd {
     CutShort,
 }
 
+/// A quote that stands within a cell which is not quoted is that row's fault, and opens nothing: the rows behind it are
+/// rows (RFC 4180, 2.5).
 fn row_end(text: &[u8], from: usize, end_of_input: bool) -> RowEnd {
     let mut quoted = false;
     let mut at = from;
     while let Some(found) = memchr::memchr2(b'"', b'\n', &text[at..]) {
-        at += found + 1;
-        match text[at - 1] {
-            b'"' => quoted = !quoted,
+        let place = at + found;
+        at = place + 1;
+        match text[place] {
+            b'"' if quoted => match text.get(at) {
+                Some(b'"') => at += 1,
+                Some(_) => quoted = false,
+                None if end_of_input => quoted = false,
+                None => return RowEnd::More,
+            },
+            b'"' => quoted = place == from || text[place - 1] == b',',
             _ if !quoted => return RowEnd::At(at),
             _ => {}
         }

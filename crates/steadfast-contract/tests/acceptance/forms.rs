@@ -329,3 +329,16 @@ fn a_long_item_that_never_ends_is_told_and_the_array_is_not_called_whole() {
         assert!(!said.ends_with("] "), "it is cut short: {said}");
     }
 }
+
+#[test]
+fn a_quote_where_none_belongs_is_the_fault_of_its_own_row() {
+    let contract = contract(SCHEMA);
+    for block in [16, 1 << 18] {
+        let text = "id,n,note\na,1,5\" wide\nb,2,\"say \"\"x\"\", y\"\nc,3,\"x\"y\"\nd,x,\"two\nlines\"\n";
+        let said = told(check(&contract, "x.csv", text.as_bytes(), |run| {
+            run.running.reading.csv_empty = Some(Empty::Null);
+            run.running.reading.block = block;
+        }));
+        assert_eq!(said, "Broken 4 records, 3 bad [2:(record):csv 4:(record):csv 5:n:type] ", "{block}");
+    }
+}

@@ -7,6 +7,7 @@ mod fetch;
 mod freshness;
 mod human;
 mod merge;
+mod places;
 mod progress;
 mod spot_check;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use steadfast_contract::report::{Asked, Outcome};
 use steadfast_core::exit::Exit;
 
-use super::check::{Compare, How, whole};
+use super::check::{Compare, How, keep_apart, whole};
 use super::{ContractFile, Refused, exit_of, print};
 
 /// The verb's arguments.
@@ -44,7 +44,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
         asked.baseline = None;
     }
     let asked = Asked { write_baseline: Some(target.clone()), keep_keys: args.keep_keys, ..asked };
-    let ended = whole(&contract, &args.files, &args.how, &args.compare, args.how.running(), asked)?;
+    let running = args.how.running();
+    keep_apart(&args.files, &args.contract, &args.compare, &running, Some(&target))?;
+    let ended = whole(&contract, &args.files, &args.how, &args.compare, running, asked)?;
     ended.print(args.json);
     if !args.json {
         print(&match ended.report.outcome {

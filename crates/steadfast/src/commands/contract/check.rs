@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,6 +15,7 @@ use steadfast_contract::read::{Empty, Form, Input, Reading};
 use steadfast_contract::report::{self, Asked, Report, Written};
 use steadfast_core::exit::Exit;
 
+use super::places::Places;
 use super::progress::Shown;
 use super::{ContractFile, ProfileChoice, Refused, exit_of, human, print, print_json};
 
@@ -126,6 +127,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
     let asked = args.compare.asked(&args.how);
     let asked = Asked { write_baseline: args.write_baseline.clone(), keep_keys: args.keep_keys, ..asked };
     let running = Running { quarantine: args.quarantine.clone(), valid: args.valid.clone(), ..args.how.running() };
+    keep_apart(&args.files, &args.contract, &args.compare, &running, asked.write_baseline.as_deref())?;
     let ended = whole(&contract, &args.files, &args.how, &args.compare, running, asked)?;
     ended.print(args.json);
     Ok(exit_of(ended.report.outcome))
@@ -250,6 +252,7 @@ fn one_part(args: &Args, contract: &Contract, part: (u32, u32)) -> Result<Exit, 
     };
     running.quarantine = args.quarantine.as_ref().map(own);
     running.valid = args.valid.as_ref().map(own);
+    keep_apart(&args.files, &args.contract, &args.compare, &running, None)?;
     let (mut ran, took) = judged(&judge, &inputs(&args.files), &running)?;
     ran.publish();
     let agreement = Agreement { part, size, options: args.how.options(contract) };
@@ -258,6 +261,24 @@ fn one_part(args: &Args, contract: &Contract, part: (u32, u32)) -> Result<Exit, 
         .map_err(|why| Refused { why: format!("the part cannot be written: {why}"), exit: Exit::CannotTell })?;
     let _ = writeln!(anstream::stderr(), "part {}/{}: {took}", part.0, part.1);
     Ok(Exit::Proceed)
+}
+
+/// Nothing that a run reads may be what it writes.
+pub(super) fn keep_apart(
+    files: &[String],
+    contract: &ContractFile,
+    compare: &Compare,
+    running: &Running,
+    baseline: Option<&Path>,
+) -> Result<(), Refused> {
+    Places::default()
+        .reads("the data", files.iter().map(Path::new))
+        .reads("the contract", [contract.contract.as_path()])
+        .reads("the earlier release", compare.previous.as_deref().map(Path::new))
+        .writes("--valid", running.valid.as_deref())
+        .writes_baseline(baseline)
+        .fills("--quarantine", running.quarantine.as_deref())
+        .keep_apart()
 }
 
 fn inputs(files: &[String]) -> Vec<Input> {

@@ -11,6 +11,7 @@ use steadfast_contract::report::{self, Asked};
 use steadfast_core::exit::Exit;
 
 use super::check::{Compare, How};
+use super::places::Places;
 use super::progress::Shown;
 use super::{ContractFile, Refused, exit_of, human, print, print_json};
 
@@ -46,6 +47,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
     }
     let wants_keys = args.compare.baseline.is_some() || args.write_baseline.is_some();
     let judge = Judge::new(&contract, args.how.profile.into(), args.how.look(&contract, wants_keys)?);
+    Places::default()
+        .reads("a part", args.parts.iter().map(PathBuf::as_path))
+        .reads("the contract", [args.contract.contract.as_path()])
+        .writes_baseline(args.write_baseline.as_deref())
+        .keep_apart()?;
     let mut parts = Vec::new();
     for path in &args.parts {
         let file = File::open(path).map_err(|why| Refused::usage(format!("{}: {why}", path.display())))?;
