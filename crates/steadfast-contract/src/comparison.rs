@@ -22,7 +22,15 @@ pub struct Comparison {
 impl Comparison {
     /// What was asked for, if anything was. The error is a usage error.
     pub fn open(judge: &Judge<'_>, asked: &Asked) -> Result<Option<Comparison>, String> {
-        let Some(source) = asked.baseline.as_ref().or(asked.previous.as_ref()) else { return Ok(None) };
+        let Some(source) = asked.baseline.as_ref().or(asked.previous.as_ref()) else {
+            return match asked.accepted.keys().next() {
+                None => Ok(None),
+                Some(path) => Err(format!(
+                    "--accept-regression {path}: there is no earlier release to compare with: name one with --baseline or \
+                     --previous, or leave it out"
+                )),
+            };
+        };
         let contract = judge.contract;
         contract.needs_key()?;
         let baseline = Baseline::open(source)?;

@@ -18,9 +18,10 @@ use crate::contract::envelope::Envelope;
 use crate::contract::reach::Reached;
 use crate::draft::Draft;
 use crate::finding::{Severity, Token};
+use crate::plan::compile::Endless;
 use crate::plan::{Plan, compile};
 use crate::states::{Path, State, Step};
-use crate::{strict, subschemas};
+use crate::{stack, strict, subschemas};
 
 /// How strictly a contract is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -104,6 +105,10 @@ pub struct Contract {
     pub(crate) plan: Plan,
     pub(crate) official: jsonschema::Validator,
     pub(crate) reached: Vec<Reached>,
+    /// See [`reach::Named`].
+    pub(crate) named: reach::Named,
+    /// The most items that a list tells apart by their place.
+    pub(crate) positions: usize,
     pub(crate) formats_asserted: bool,
 }
 
@@ -145,6 +150,17 @@ impl Contract {
     }
 
     fn build(
+        name: &str,
+        schema: Value,
+        envelope: Option<Envelope>,
+        seed: u64,
+        folder: &FilePath,
+        options: &Options,
+    ) -> Result<Contract, Broken> {
+        stack::with_room(|| Contract::build_here(name, schema, envelope, seed, folder, options))
+    }
+
+    fn build_here(
         name: &str,
         schema: Value,
         envelope: Option<Envelope>,
@@ -199,8 +215,8 @@ impl Contract {
         };
         let plan = match compiled {
             Ok(plan) => plan,
-            Err(cycle) => {
-                mistakes.push(in_a_circle(&cycle));
+            Err(endless) => {
+                mistakes.push(endless.to_string());
                 return Err(broken(mistakes));
             }
         };
@@ -216,7 +232,7 @@ impl Contract {
             }
         };
         let others = documents.lock().map(|mut documents| std::mem::take(&mut *documents)).unwrap_or_default();
-        mistakes.extend(circle::find(&schema, draft, &others).map(|cycle| in_a_circle(&cycle)));
+        mistakes.extend(circle::find(&schema, draft, &others).map(|cycle| Endless::Circle(cycle).to_string()));
         mistakes.extend(others.iter().filter_map(|(document, schema)| annotated_elsewhere(document, schema, draft)));
         let reached = reach::annotated(&schema, draft, &mut mistakes);
         if !mistakes.is_empty() {
@@ -224,7 +240,8 @@ impl Contract {
         }
         let fingerprint = xxhash_rust::xxh3::xxh3_64_with_seed(schema.to_string().as_bytes(), seed);
         let name = name.to_owned();
-        let contract = Contract {
+        let positions = reach::positions(&schema, draft);
+        let mut contract = Contract {
             name,
             schema,
             draft,
@@ -235,6 +252,8 @@ impl Contract {
             plan,
             official,
             reached,
+            named: reach::Named::new(),
+            positions,
             formats_asserted,
         };
         contract.check_paths().map_err(broken)?;
@@ -323,6 +342,11 @@ impl Contract {
         rules
     }
 
+    /// Does what recurses by this contract: here where it is as shallow as most are, else on a thread that has the room.
+    pub(crate) fn with_room<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        if self.plan.longest <= 8 { work() } else { stack::with_room(work) }
+    }
+
     /// What the plan leaves to the official judge.
     pub fn escapes(&self) -> &[String] {
         self.plan.left_to_the_official_judge()
@@ -372,9 +396,25 @@ impl Contract {
     }
 
     /// Keys, states and the like are looked for along paths: each has to lead somewhere, and few enough from one place.
-    fn check_paths(&self) -> Result<(), Vec<String>> {
+    fn check_paths(&mut self) -> Result<(), Vec<String>> {
         let mut mistakes = Vec::new();
         let mut named: BTreeMap<Path, std::collections::BTreeSet<Path>> = BTreeMap::new();
+        let freshness = self.root.freshness.iter().map(|fresh| ("x-freshness", &fresh.path));
+        let envelope = self.envelope.as_ref();
+        let single = self.root.key.iter().map(|path| ("x-key", path));
+        let single = single
+            .chain(envelope.and_then(|envelope| envelope.key.as_ref()).map(|path| ("the envelope's key", path)))
+            .chain(self.root.attribution.iter().map(|path| ("x-attribution", path)))
+            .chain(freshness)
+            .chain(envelope.and_then(|envelope| envelope.freshness.as_ref()).map(|(path, _)| ("slaProperties", path)));
+        for (what, path) in single {
+            if path.0.iter().any(|step| !matches!(step, Step::Key(_))) {
+                mistakes.push(format!(
+                    "{what}: {path} leads through a list or through members without a name: a record has one value \
+                     there or none; name a member by its path from the record, such as \"/id\""
+                ));
+            }
+        }
         let paths = self.key().into_iter().map(|path| ("the key", path));
         let paths = paths
             .chain(self.root.attribution.clone().map(|path| ("x-attribution", path)))
@@ -390,6 +430,33 @@ impl Contract {
                 named.entry(above).or_default().insert(Path(path.0[..length].to_vec()));
             }
         }
+        let mut apart = reach::Named::new();
+        let watched: Vec<(&str, Path)> = self
+            .regressions()
+            .into_keys()
+            .map(|path| ("x-regression", path))
+            .chain(self.meanings().map(|(path, _)| ("x-states", path.clone())))
+            .collect();
+        for (what, path) in &watched {
+            if let Err(why) = reach::told_apart(&self.schema, self.draft, path, &mut apart) {
+                mistakes.push(format!("{what}: {path}: {why}"));
+            }
+        }
+        for (above, names) in &apart {
+            let below = named.entry(above.clone()).or_default();
+            // A member that is watched by name and has none in the schema would be lost to `{*}`.
+            let lost =
+                below.iter().find(|path| matches!(path.0.last(), Some(Step::Key(name)) if !names.contains(name)));
+            if let Some(lost) = lost {
+                mistakes.push(format!(
+                    "{lost} and {} are both watched: give {lost} a schema of its own in `properties`",
+                    above.with(Step::Free)
+                ));
+            }
+            below.extend(names.iter().map(|name| above.with(Step::Key(name.clone()))));
+        }
+        mistakes.dedup();
+        self.named = apart;
         if let Some((above, below)) = named.iter().find(|(_, below)| below.len() > 64) {
             mistakes.push(format!("{} members of {above} are watched: 64 at most", below.len()));
         }
@@ -439,12 +506,4 @@ fn parse(text: &[u8], yaml: bool) -> Result<Value, String> {
         Some((_, key)) => Err(format!("the member \"{key}\" stands twice in one object")),
         None => Ok(read.value),
     }
-}
-
-fn in_a_circle(cycle: &[String]) -> String {
-    format!(
-        "{}: these refer to each other in a circle, and no part of a record is used up on the way: no record could be \
-         judged",
-        cycle.join(" -> ")
-    )
 }

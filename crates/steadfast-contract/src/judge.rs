@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::plan::bug::Sound;
 use crate::plan::walk::Scratch;
 use crate::scan::{At, Marked, Marks};
-use crate::states::{Facts, Path, Trie};
+use crate::states::{Facts, Path, Step, Trie};
 use crate::strict;
 
 /// What a run judges by, and what it looks for on the way.
@@ -105,6 +105,9 @@ impl<'a> Judge<'a> {
         {
             trie.take_freshness(&fresh.path);
         }
+        for (above, names) in &contract.named {
+            names.iter().for_each(|name| trie.pass_by(&above.with(Step::Key(name.clone()))));
+        }
         trie.know(contract.plan.props());
         let meanings = Meanings::new(contract, profile, |path| {
             trie.watched.iter().position(|known| known == path).unwrap_or_default()
@@ -119,16 +122,18 @@ impl<'a> Judge<'a> {
 
     /// The verdict on one record.
     pub fn verdict(&self, record: &[u8]) -> Verdict {
-        let mut desk = self.desk();
-        match self.alone(&mut desk, &mut Marks::default(), record) {
-            true => Verdict::Good,
-            false => self.slow(&mut desk, record).verdict,
-        }
+        self.contract.with_room(|| {
+            let mut desk = self.desk();
+            match self.alone(&mut desk, &mut Marks::default(), record) {
+                true => Verdict::Good,
+                false => self.slow(&mut desk, record).verdict,
+            }
+        })
     }
 
     /// Whether the plan and the masks alone call the record good: for the campaign.
     pub fn accepts_alone(&self, record: &[u8]) -> bool {
-        self.alone(&mut self.desk(), &mut Marks::default(), record)
+        self.contract.with_room(|| self.alone(&mut self.desk(), &mut Marks::default(), record))
     }
 
     pub(crate) fn desk(&self) -> Desk {
@@ -211,12 +216,12 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The pattern of a path and the severity of findings there. Indices do not matter, so the answers are kept.
+    /// The pattern of a path and the severity of findings there. Few indices matter, so the answers are kept.
     pub(crate) fn place<'d>(&self, desk: &'d mut Desk, path: &[Token]) -> &'d (Path, Severity) {
         let general: Vec<Token> = path
             .iter()
             .map(|token| match token {
-                Token::Index(_) => Token::Index(0),
+                Token::Index(index) => Token::Index(*index.min(&self.contract.positions)),
                 Token::Key(key) => Token::Key(key.clone()),
             })
             .collect();

@@ -70,7 +70,11 @@ impl Meanings {
     pub(crate) fn breaches(&self, contract: &Contract, value: &Value) -> Vec<Breach> {
         let mut found = Vec::new();
         for rule in &self.rules {
-            look(value, &rule.path.0, &mut Vec::new(), &mut |path, there| {
+            let named = |place: usize, key: &str| {
+                let above = Path(rule.path.0[..place].to_vec());
+                contract.named.get(&above).is_some_and(|names| names.contains(key))
+            };
+            look(value, &rule.path.0, 0, &named, &mut Vec::new(), &mut |path, there| {
                 let state = there.map_or(State::Absent, State::of);
                 if rule.breach & state.bit() == 0 {
                     return;
@@ -90,32 +94,38 @@ impl Meanings {
     }
 }
 
-/// Visits every value at a path pattern; `None` where an object lacks the last member.
-fn look(value: &Value, steps: &[Step], path: &mut Vec<Token>, seen: &mut impl FnMut(&[Token], Option<&Value>)) {
-    let Some((step, rest)) = steps.split_first() else { return seen(path, Some(value)) };
+/// Visits every value at a path pattern; `None` where an object lacks the last member. `named`: the member at this place of
+/// the pattern is none of those without a name.
+fn look(
+    value: &Value,
+    steps: &[Step],
+    place: usize,
+    named: &impl Fn(usize, &str) -> bool,
+    path: &mut Vec<Token>,
+    seen: &mut impl FnMut(&[Token], Option<&Value>),
+) {
+    let Some(step) = steps.get(place) else { return seen(path, Some(value)) };
+    let mut below = |token: Token, value: &Value| {
+        path.push(token);
+        look(value, steps, place + 1, named, path, seen);
+        path.pop();
+    };
     match (step, value) {
-        (Step::Key(key), Value::Object(members)) => {
-            path.push(Token::Key(key.clone()));
-            match members.get(key) {
-                Some(member) => look(member, rest, path, seen),
-                None if rest.is_empty() => seen(path, None),
-                None => {}
-            }
-            path.pop();
-        }
-        (Step::Item, Value::Array(items)) => {
-            for (index, item) in items.iter().enumerate() {
-                path.push(Token::Index(index));
-                look(item, rest, path, seen);
+        (Step::Key(key), Value::Object(members)) => match members.get(key) {
+            Some(member) => below(Token::Key(key.clone()), member),
+            None if place + 1 == steps.len() => {
+                path.push(Token::Key(key.clone()));
+                seen(path, None);
                 path.pop();
             }
+            None => {}
+        },
+        (Step::Item, Value::Array(items)) => {
+            items.iter().enumerate().for_each(|(index, item)| below(Token::Index(index), item));
         }
         (Step::Free, Value::Object(members)) => {
-            for (key, member) in members {
-                path.push(Token::Key(key.clone()));
-                look(member, rest, path, seen);
-                path.pop();
-            }
+            let others = members.iter().filter(|(key, _)| !named(place, key));
+            others.for_each(|(key, member)| below(Token::Key(key.clone()), member));
         }
         _ => {}
     }

@@ -68,6 +68,8 @@ pub enum Answer {
 pub struct Plan {
     pub(crate) nodes: Vec<Node>,
     pub(crate) root: NodeId,
+    /// The most schemas that one value is held to, one behind the other.
+    pub(crate) longest: usize,
     pub(crate) engine: Engine,
     /// Why some values must go to the official judge, one line each: shown by `explain`.
     pub(crate) escapes: Vec<String>,

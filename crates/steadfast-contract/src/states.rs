@@ -198,6 +198,11 @@ impl Trie {
         }
     }
 
+    /// A member that is not among those without a name.
+    pub(crate) fn pass_by(&mut self, path: &Path) {
+        self.reach(path);
+    }
+
     pub(crate) fn take_key(&mut self, path: &Path) {
         let at = self.reach(path);
         self.nodes[at].key = Some(self.keys);

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Finding, Place};
+use crate::load::Done;
 
 /// What findings have in common that are told as one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -65,6 +66,11 @@ pub struct Tally {
     pub critical: u64,
     /// Records that the plan did not accept alone.
     pub slow: u64,
+    /// Records that hold once they are repaired (profile `load`).
+    pub repaired: u64,
+    /// Repairs by path and by what was done.
+    #[serde(with = "pairs")]
+    pub repairs: BTreeMap<(String, Done), u64>,
     /// Records longer than is judged.
     pub oversized: u64,
     /// Records without a key.
@@ -103,6 +109,10 @@ impl Tally {
         self.unsure += other.unsure;
         self.critical += other.critical;
         self.slow += other.slow;
+        self.repaired += other.repaired;
+        for (key, count) in other.repairs {
+            self.note_repair(key, count);
+        }
         self.oversized += other.oversized;
         self.keyless += other.keyless;
         self.found += other.found;
@@ -142,10 +152,19 @@ impl Tally {
         }
     }
 
+    /// Adds repairs of one sort.
+    pub(crate) fn note_repair(&mut self, key: (String, Done), count: u64) {
+        *self.repairs.entry(key).or_default() += count;
+        if self.repairs.len() > GROUPS {
+            self.repairs.pop_last();
+        }
+    }
+
     /// Adds the findings of one record.
     pub(crate) fn note(&mut self, findings: Vec<Finding>, keep: usize) {
         self.found += findings.len() as u64;
-        let mut told: Vec<(GroupKey, u64, Finding)> = Vec::new();
+        // A record may have a hundred thousand of them, each of its own kind.
+        let mut told: BTreeMap<GroupKey, (u64, Finding)> = BTreeMap::new();
         for finding in findings {
             let about_sorts = matches!(finding.keyword.as_str(), "type" | "x-states");
             let key = GroupKey {
@@ -158,12 +177,13 @@ impl Tally {
             if self.findings.len() < keep {
                 self.findings.push(finding.clone());
             }
-            match told.iter_mut().find(|(known, _, _)| *known == key) {
-                Some((_, count, _)) => *count += 1,
-                None => told.push((key, 1, finding)),
+            told.entry(key).or_insert((0, finding)).0 += 1;
+            if told.len() > GROUPS {
+                // It would be the first to go below.
+                told.pop_last();
             }
         }
-        for (key, findings, first) in told {
+        for (key, (findings, first)) in told {
             self.group(key, Group { records: 1, findings, first });
         }
     }

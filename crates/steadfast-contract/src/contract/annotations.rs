@@ -210,6 +210,14 @@ pub(crate) fn read_root(schema: &Map<String, Value>, errors: &mut Vec<String>) -
         }
     }
     if let Some(value) = schema.get("x-freshness") {
+        let mut unknown = |place: &str, value: Option<&Value>, known: &[&str]| {
+            let members = value.and_then(Value::as_object).into_iter().flatten();
+            for (name, _) in members.filter(|(name, _)| !known.contains(&name.as_str())) {
+                errors.push(format!("#/x-freshness{place}/{name}: is not known; {} is", known.join(" and ")));
+            }
+        };
+        unknown("", Some(value), &["path", "gate"]);
+        unknown("/gate", value.get("gate"), &["maxAge"]);
         let age = value.get("gate").and_then(|gate| gate.get("maxAge")).and_then(Value::as_str);
         match (value.get("path").and_then(path), age.map(duration)) {
             (Some(path), Some(Ok(max_age))) => root.freshness = Some(Freshness { path, max_age }),

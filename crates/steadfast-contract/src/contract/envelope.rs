@@ -143,20 +143,44 @@ impl Envelope {
             self.not_judged.push(format!("slaProperties: {}", title(promise)));
             return;
         }
-        let second = match word("unit") {
-            Some("s" | "second" | "seconds") => Some(1.0),
-            Some("m" | "min" | "minute" | "minutes") => Some(60.0),
-            Some("h" | "hour" | "hours") => Some(3600.0),
-            Some("d" | "day" | "days") | None => Some(86400.0),
-            Some("y" | "year" | "years") => Some(365.0 * 86400.0),
-            Some(_) => None,
+        let second = match promise.get("unit").map(seconds_of) {
+            None => 86400.0,
+            Some(Ok(seconds)) => seconds,
+            Some(Err(why)) => {
+                errors.push(format!("slaProperties {}: unit: {why}", title(promise)));
+                return;
+            }
         };
         let element = word("element").map(|element| element.split_once('.').map_or(element, |(_, field)| field));
-        match (promise.get("value").and_then(Value::as_f64), second, element) {
-            (Some(value), Some(second), Some(element)) if value > 0.0 => {
+        match (promise.get("value").and_then(Value::as_f64), element) {
+            (Some(value), Some(element)) if value > 0.0 => {
                 self.freshness = Some((Path::parse(element), (value * second) as u64));
             }
-            _ => errors.push(format!("slaProperties {}: value, unit (s, m, h, d, y) and element", title(promise))),
+            _ => errors.push(format!(
+                "slaProperties {}: a value that is a number above 0, its unit, and the element that has the time",
+                title(promise)
+            )),
+        }
+    }
+}
+
+/// Seconds of a unit, in the spellings of ODCS 3.1 (`d`, `day`, `days`; `y`, `yr`, `years`) and the like.
+fn seconds_of(unit: &Value) -> Result<f64, String> {
+    const DAY: f64 = 86400.0;
+    let known = "s, min, h, d, w and y are (also sec, m, hr, day, week, yr and their plurals)";
+    match unit {
+        Value::String(word) => match word.to_ascii_lowercase().as_str() {
+            "s" | "sec" | "secs" | "second" | "seconds" => Ok(1.0),
+            "m" | "min" | "mins" | "minute" | "minutes" => Ok(60.0),
+            "h" | "hr" | "hrs" | "hour" | "hours" => Ok(3600.0),
+            "d" | "day" | "days" => Ok(DAY),
+            "w" | "wk" | "week" | "weeks" => Ok(7.0 * DAY),
+            "y" | "yr" | "yrs" | "year" | "years" => Ok(365.0 * DAY),
+            _ => Err(format!("\"{word}\" is not known; {known}")),
+        },
+        Value::Bool(_) => Err(format!("YAML reads a bare y or n as {unit}: write it in quotes, as in unit: \"y\"")),
+        Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Err(format!("{unit} is no unit; {known}"))
         }
     }
 }

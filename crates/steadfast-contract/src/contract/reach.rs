@@ -1,6 +1,6 @@
 //! From places in a schema to paths in records, and back.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::finding::Token;
 use crate::plan::matcher::Matcher;
 use crate::plan::resolve::Document;
 use crate::states::{Path, State, Step};
-use crate::subschemas::escape;
+use crate::subschemas::{self, escape};
 
 /// An annotated schema, and the path of the values that it stands for.
 #[derive(Debug)]
@@ -48,9 +48,16 @@ pub(crate) fn annotated(schema: &Value, draft: Draft, mistakes: &mut Vec<String>
                 "{path}: x-states and x-regression stand inside a definition that contains itself; such a path has no end"
             ));
         }
-        if branch && annotations.states.contains_key(&State::Absent) {
+        if branch && !annotations.states.is_empty() {
+            let hint = match annotations.states.contains_key(&State::Absent) {
+                true => "say `required` in that branch, or x-states outside of it",
+                false => {
+                    "say it outside, or say in the branch with `type`, `minItems` or `minLength` what may stand there"
+                }
+            };
             mistakes.push(format!(
-                "{path}: x-states.absent stands inside a branch (oneOf, anyOf, if): say `required` in that branch instead"
+                "{path}: x-states stands inside a branch (oneOf, anyOf, if, dependentSchemas), and would hold for values \
+                 that are meant for another one: {hint}"
             ));
         }
         match reached.iter_mut().find(|known| known.path == path) {
@@ -64,6 +71,11 @@ pub(crate) fn annotated(schema: &Value, draft: Draft, mistakes: &mut Vec<String>
                 }
             }
             Some(known) => {
+                if let (Some(one), Some(other)) = (&known.annotations.regression, &annotations.regression)
+                    && one != other
+                {
+                    mistakes.push(format!("{path}: two schemas stand for this path, and their x-regression differs"));
+                }
                 known.annotations.regression = known.annotations.regression.take().or(annotations.regression);
                 known.annotations.on_invalid = known.annotations.on_invalid.take().or(annotations.on_invalid);
             }
@@ -73,6 +85,78 @@ pub(crate) fn annotated(schema: &Value, draft: Draft, mistakes: &mut Vec<String>
     mistakes.sort();
     mistakes.dedup();
     reached
+}
+
+/// Members that have a name of their own, by the path of the objects that they stand in: `{*}` is about the others.
+pub(crate) type Named = BTreeMap<Path, BTreeSet<String>>;
+
+/// Whether what is watched at `path` is told apart from everything else that stands there: the states of a member without
+/// a name are noted for all of them alike, and so are those of items. `named` gets what is not meant by `{*}`.
+pub(crate) fn told_apart(schema: &Value, draft: Draft, path: &Path, named: &mut Named) -> Result<(), String> {
+    let document = Document::new(schema, draft);
+    let mut set = Vec::new();
+    beside(&document, draft, String::new(), schema, &mut set);
+    for (place, step) in path.0.iter().enumerate() {
+        let above = Path(path.0[..place].to_vec());
+        let words: Vec<&str> = set
+            .iter()
+            .filter_map(|(_, schema)| schema.as_object())
+            .flat_map(|members| members.iter())
+            .filter(|(word, value)| match word.as_str() {
+                "items" => value.is_array(),
+                "unevaluatedProperties" | "unevaluatedItems" => !value.is_boolean(),
+                _ => true,
+            })
+            .map(|(word, _)| word.as_str())
+            .collect();
+        let with = |known: &[&'static str]| known.iter().copied().find(|word| words.contains(word));
+        let mixed = match step {
+            Step::Key(_) => None,
+            Step::Item => with(&["prefixItems", "unevaluatedItems"]).or_else(|| {
+                (draft != Draft::Twenty)
+                    .then(|| with(&["items"]))
+                    .flatten()
+                    .filter(|_| set.iter().any(|(_, schema)| schema.get("items").is_some_and(Value::is_array)))
+            }),
+            Step::Free => with(&["patternProperties", "unevaluatedProperties"]),
+        };
+        if let Some(word) = mixed {
+            return Err(format!(
+                "{above} has {word}, and the states below are noted for all that stands in it alike: say with `type`, \
+                 `minItems` or `minLength` what may stand there"
+            ));
+        }
+        if *step == Step::Free {
+            let names = |schema: &Value| -> BTreeSet<String> {
+                let members = schema.get("properties").and_then(Value::as_object);
+                members.into_iter().flat_map(|members| members.keys().cloned()).collect()
+            };
+            let all: BTreeSet<String> = set.iter().flat_map(|(_, schema)| names(schema)).collect();
+            let others = set.iter().filter(|(_, schema)| schema.get("additionalProperties").is_some());
+            for (pointer, schema) in others {
+                if names(schema) != all {
+                    return Err(format!(
+                        "#{pointer}/additionalProperties speaks of members that stand by name in another schema of \
+                         {above}: put them side by side"
+                    ));
+                }
+            }
+            named.insert(above, all);
+        }
+        set = below(&document, draft, &set, step).0;
+    }
+    Ok(())
+}
+
+/// The most items that a list tells apart by their place.
+pub(crate) fn positions(schema: &Value, draft: Draft) -> usize {
+    let mut most = 0;
+    subschemas::visit(schema, draft, &mut |_, members| {
+        for word in ["prefixItems", "items"] {
+            most = most.max(members.get(word).and_then(Value::as_array).map_or(0, Vec::len));
+        }
+    });
+    most
 }
 
 struct Walk<'a> {
@@ -193,16 +277,23 @@ fn below<'a>(
         let children = children(document, draft, pointer, schema);
         let own = children.iter().any(|(_, there, _, _)| there.as_ref() == Some(step) && matches!(step, Step::Key(_)));
         named |= own;
+        let matches = |pointer: &str, key: &str| match pointer.rsplit_once("/patternProperties/") {
+            Some((above, pattern)) if !pattern.contains('/') && above.len() <= pointer.len() => {
+                let pattern = pattern.replace("~1", "/").replace("~0", "~");
+                Some(Matcher::new(&pattern).is_some_and(|matcher| matcher.matches(key)))
+            }
+            _ => None,
+        };
+        let matched = match step {
+            Step::Key(key) => children.iter().any(|(_, there, pointer, _)| {
+                there.as_ref() == Some(&Step::Free) && matches(pointer, key) == Some(true)
+            }),
+            Step::Item | Step::Free => false,
+        };
         for (child, there, pointer, _) in children {
             let leads = match (step, &there) {
                 (Step::Key(key), Some(Step::Key(name))) => key == name,
-                (Step::Key(key), Some(Step::Free)) => match pointer.rsplit_once("/patternProperties/") {
-                    Some((_, pattern)) => {
-                        let pattern = pattern.replace("~1", "/").replace("~0", "~");
-                        Matcher::new(&pattern).is_some_and(|matcher| matcher.matches(key))
-                    }
-                    None => !own,
-                },
+                (Step::Key(key), Some(Step::Free)) => matches(&pointer, key).unwrap_or(!own && !matched),
                 (Step::Item, Some(Step::Item)) | (Step::Free, Some(Step::Free)) => true,
                 _ => false,
             };
@@ -212,6 +303,28 @@ fn below<'a>(
         }
     }
     (set, named)
+}
+
+/// Where the item at `index` leads from a set of schemas.
+fn at_index<'a>(
+    document: &Document<'a>,
+    draft: Draft,
+    from: &[(String, &'a Value)],
+    index: usize,
+) -> Vec<(String, &'a Value)> {
+    let mut set = Vec::new();
+    for (pointer, schema) in from {
+        let tuple = if draft == Draft::Twenty { "prefixItems" } else { "items" };
+        let first = schema.get(tuple).and_then(Value::as_array).map_or(0, Vec::len);
+        for (child, step, child_pointer, _) in children(document, draft, pointer, schema) {
+            let place = child_pointer.strip_prefix(&format!("{pointer}/{tuple}/")).and_then(|place| place.parse().ok());
+            let leads = place.map_or(index >= first, |place: usize| place == index);
+            if step == Some(Step::Item) && leads {
+                beside(document, draft, child_pointer, child, &mut set);
+            }
+        }
+    }
+    set
 }
 
 /// The schemas for the values at a path pattern.
@@ -236,7 +349,10 @@ pub(crate) fn at(schema: &Value, draft: Draft, path: &[Token]) -> (Path, Vec<Ann
             Token::Key(key) => Step::Key(key.clone()),
             Token::Index(_) => Step::Item,
         };
-        let (next, named) = below(&document, draft, &set, &step);
+        let (mut next, named) = below(&document, draft, &set, &step);
+        if let Token::Index(index) = token {
+            next = at_index(&document, draft, &set, *index);
+        }
         // A key that the schema does not name is free, so that findings of a thousand of them are one group.
         let free = matches!(step, Step::Key(_)) && !named && !next.is_empty();
         pattern = pattern.with(if free { Step::Free } else { step });

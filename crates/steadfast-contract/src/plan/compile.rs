@@ -19,18 +19,20 @@ use crate::subschemas::escape;
 
 /// Compiles `schema`. `official` builds the judge of the subschema at a JSON pointer, for the escapes.
 ///
-/// The error is the chain of pointers of a reference cycle that consumes no input.
+/// What needs a stack as deep as the schema is refused before the official judge sees it, whose stack would end.
 pub(crate) fn compile(
     schema: &Value,
     draft: Draft,
     assert_formats: bool,
     official: &dyn Fn(&str) -> Option<jsonschema::Validator>,
-) -> Result<Plan, Vec<String>> {
+) -> Result<Plan, Endless> {
     let mut compiler = Compiler {
         document: Document::new(schema, draft),
         draft,
         assert_formats,
-        official,
+        depth: 0,
+        too_deep: None,
+        pending: Vec::new(),
         nodes: vec![
             Node { kinds: kind::ALL, plain: true, open: true, ..Node::default() },
             Node { plain: true, ..Node::default() },
@@ -42,7 +44,11 @@ pub(crate) fn compile(
         successors: Vec::new(),
     };
     let root = compiler.node(String::new(), schema);
-    compiler.refuse_idle_cycles()?;
+    if let Some(pointer) = compiler.too_deep.take() {
+        return Err(Endless::Nested(pointer));
+    }
+    let longest = compiler.refuse_idle_cycles()?;
+    compiler.appoint(official);
     let root = compiler.forward(root);
     compiler.mark_disjoint();
     for node in &mut compiler.nodes {
@@ -68,6 +74,7 @@ pub(crate) fn compile(
     Ok(Plan {
         nodes: compiler.nodes,
         root,
+        longest,
         engine: Engine::best(),
         successors: compiler.successors,
         escapes: compiler.escapes,
@@ -85,6 +92,7 @@ pub(crate) fn nothing_but_doubt() -> Plan {
             doubt,
         ],
         root: 2,
+        longest: SAME_VALUE,
         engine: Engine::best(),
         successors: Vec::new(),
         escapes: vec!["#: a $schema of its own (every record is judged by the official judge)".to_owned()],
@@ -92,11 +100,59 @@ pub(crate) fn nothing_but_doubt() -> Plan {
     }
 }
 
+/// Schemas that one value may be held to, one behind the other (`$ref`, `allOf`, ...): each is a step of the stack.
+const SAME_VALUE: usize = 128;
+/// Schemas that may stand within or behind one another, whatever part of a record is used up on the way.
+const NESTED: usize = 2_000;
+
+/// Why a schema cannot be followed to its end.
+#[derive(Debug)]
+pub(crate) enum Endless {
+    /// The pointers of a reference cycle that uses up no input.
+    Circle(Vec<String>),
+    /// From this pointer on more than [`SAME_VALUE`]: so many.
+    Chain(String, usize),
+    /// At this pointer there are more than [`NESTED`].
+    Nested(String),
+}
+
+impl std::fmt::Display for Endless {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Endless::Circle(cycle) => write!(
+                out,
+                "{}: these refer to each other in a circle, and no part of a record is used up on the way: no record \
+                 could be judged",
+                cycle.join(" -> ")
+            ),
+            Endless::Chain(pointer, long) => write!(
+                out,
+                "#{pointer}: refers on and on: {long} schemas stand behind one another for the same value, and \
+                 {SAME_VALUE} are the most"
+            ),
+            Endless::Nested(pointer) => write!(
+                out,
+                "#{pointer}: more than {NESTED} schemas stand within or behind one another on the way here: refer to \
+                 fewer"
+            ),
+        }
+    }
+}
+
+fn whole(pointer: &str, keyword: &str) -> String {
+    format!("#{pointer}: {keyword} (the whole record is judged again)")
+}
+
 struct Compiler<'a> {
     document: Document<'a>,
     draft: Draft,
     assert_formats: bool,
-    official: &'a dyn Fn(&str) -> Option<jsonschema::Validator>,
+    /// Schemas that are being compiled, each within or behind the one before.
+    depth: usize,
+    /// Where they became too many.
+    too_deep: Option<String>,
+    /// What is asked of the official judge: pointer, keyword, and the place among the escapes.
+    pending: Vec<(String, String, usize)>,
     nodes: Vec<Node>,
     pointers: Vec<String>,
     known: HashMap<String, NodeId>,
@@ -115,6 +171,11 @@ impl<'a> Compiler<'a> {
         if let Some(known) = self.known.get(&pointer) {
             return *known;
         }
+        if self.depth >= NESTED {
+            self.too_deep.get_or_insert(pointer);
+            return ANYTHING;
+        }
+        self.depth += 1;
         let id = self.nodes.len() as NodeId;
         self.known.insert(pointer.clone(), id);
         self.nodes.push(Node::default());
@@ -124,6 +185,7 @@ impl<'a> Compiler<'a> {
             None => Node { kinds: kind::ALL, also: vec![Also::Unknown(kind::ALL)], ..Node::default() },
         };
         self.nodes[id as usize] = node;
+        self.depth -= 1;
         id
     }
 
@@ -176,20 +238,40 @@ impl<'a> Compiler<'a> {
 
     /// The whole record goes to the official judge when a value of these kinds stands here.
     fn leave(&mut self, node: &mut Node, pointer: &str, keyword: &str, kinds: u8) {
-        self.escapes.push(format!("#{pointer}: {keyword} (the whole record is judged again)"));
+        self.escapes.push(whole(pointer, keyword));
         node.also.push(Also::Unknown(kinds));
     }
 
     /// The value alone goes to the official judge of this subschema, where that is the same thing.
     fn hand_over(&mut self, node: &mut Node, pointer: &str, keyword: &str, kinds: u8) {
-        let judge = if self.document.depends_on_the_way_here() { None } else { (self.official)(pointer) };
-        match judge {
-            Some(judge) => {
-                self.escapes.push(format!("#{pointer}: {keyword} (values here are judged by the official judge)"));
-                node.also.push(Also::Official(kinds, self.judges.len()));
-                self.judges.push(judge);
+        if self.document.depends_on_the_way_here() {
+            return self.leave(node, pointer, keyword, kinds);
+        }
+        node.also.push(Also::Official(kinds, self.pending.len()));
+        self.pending.push((pointer.to_owned(), keyword.to_owned(), self.escapes.len()));
+        self.escapes.push(format!("#{pointer}: {keyword} (values here are judged by the official judge)"));
+    }
+
+    /// Gets the official judges of the subschemas; where there is none the record is handed over.
+    fn appoint(&mut self, official: &dyn Fn(&str) -> Option<jsonschema::Validator>) {
+        let mut places = Vec::new();
+        for (pointer, keyword, escape) in std::mem::take(&mut self.pending) {
+            let judge = official(&pointer);
+            if judge.is_none() {
+                self.escapes[escape] = whole(&pointer, &keyword);
             }
-            None => self.leave(node, pointer, keyword, kinds),
+            places.push(judge.map(|judge| {
+                self.judges.push(judge);
+                self.judges.len() - 1
+            }));
+        }
+        for also in self.nodes.iter_mut().flat_map(|node| &mut node.also) {
+            if let Also::Official(kinds, place) = also {
+                *also = match places[*place] {
+                    Some(place) => Also::Official(*kinds, place),
+                    None => Also::Unknown(*kinds),
+                };
+            }
         }
     }
 
@@ -489,9 +571,12 @@ impl<'a> Compiler<'a> {
         reached
     }
 
-    fn refuse_idle_cycles(&self) -> Result<(), Vec<String>> {
+    /// The answer: the most schemas that one value is held to, one behind the other.
+    fn refuse_idle_cycles(&self) -> Result<usize, Endless> {
         // 0: not seen, 1: being looked at, 2: free of cycles.
         let mut state = vec![0_u8; self.nodes.len()];
+        // The longest way from each node.
+        let mut longest = vec![1_usize; self.nodes.len()];
         for start in 0..self.nodes.len() as NodeId {
             let mut trail: Vec<(NodeId, Vec<NodeId>)> = Vec::new();
             if state[start as usize] == 0 {
@@ -505,22 +590,34 @@ impl<'a> Compiler<'a> {
                         let mut cycle: Vec<String> =
                             trail[from..].iter().map(|(id, _)| format!("#{}", self.pointers[*id as usize])).collect();
                         cycle.push(format!("#{}", self.pointers[next as usize]));
-                        return Err(cycle);
+                        return Err(Endless::Circle(cycle));
                     }
                     Some(next) if state[next as usize] == 0 => {
                         state[next as usize] = 1;
                         let idle = self.idle(next);
                         trail.push((next, idle));
                     }
-                    Some(_) => {}
+                    Some(next) => {
+                        longest[*node as usize] = longest[*node as usize].max(longest[next as usize] + 1);
+                    }
                     None => {
-                        state[*node as usize] = 2;
+                        let done = *node as usize;
+                        state[done] = 2;
                         trail.pop();
+                        if let Some((above, _)) = trail.last() {
+                            longest[*above as usize] = longest[*above as usize].max(longest[done] + 1);
+                        }
                     }
                 }
             }
         }
-        Ok(())
+        match longest.iter().enumerate().max_by_key(|(_, longest)| **longest) {
+            Some((node, longest)) if *longest > SAME_VALUE => {
+                Err(Endless::Chain(self.pointers[node].clone(), *longest))
+            }
+            Some((_, longest)) => Ok(*longest),
+            None => Ok(0),
+        }
     }
 
     /// A node that is nothing but a reference is replaced by what it refers to.

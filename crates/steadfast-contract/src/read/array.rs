@@ -11,6 +11,61 @@ pub(crate) struct Array {
     block: usize,
     max_record: usize,
     state: State,
+    /// An item that is longer than is judged passes by in pieces: how far it was looked through.
+    passing: Option<Within>,
+}
+
+/// Where a scan for an item's end stands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Within {
+    depth: usize,
+    in_text: bool,
+    /// The last byte was a backslash in a text.
+    escaped: bool,
+    /// A text that is the whole item ends with its quote.
+    is_text: bool,
+    /// Something of it was seen.
+    has_begun: bool,
+}
+
+impl Within {
+    /// Where the item ends within `text`, one past its last byte; `None` if it goes on.
+    fn end(&mut self, text: &[u8]) -> Option<usize> {
+        for (at, byte) in text.iter().enumerate() {
+            if self.in_text {
+                match byte {
+                    _ if self.escaped => self.escaped = false,
+                    b'\\' => self.escaped = true,
+                    b'"' => {
+                        self.in_text = false;
+                        if self.depth == 0 && self.is_text {
+                            return Some(at + 1);
+                        }
+                    }
+                    _ => {}
+                }
+                continue;
+            }
+            match byte {
+                b'"' => {
+                    self.in_text = true;
+                    self.is_text = !self.has_begun;
+                }
+                b'[' | b'{' => self.depth += 1,
+                b']' | b'}' if self.depth == 0 => return Some(at),
+                b']' | b'}' => {
+                    self.depth -= 1;
+                    if self.depth == 0 {
+                        return Some(at + 1);
+                    }
+                }
+                b',' if self.depth == 0 => return Some(at),
+                _ => {}
+            }
+            self.has_begun = true;
+        }
+        None
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +90,29 @@ impl Array {
             block: reading.block,
             max_record: reading.max_record,
             state: State::BeforeTheBracket,
+            passing: None,
         }
+    }
+
+    /// The next piece of an item that is longer than is judged; what stands behind it waits for the next block.
+    fn pass(&mut self, mut within: Within, first: bool, block: &mut Block) -> Result<bool, Fault> {
+        if block.bytes.is_empty() {
+            self.source.read(&mut block.bytes, self.block.max(1))?;
+        }
+        let is_over = block.bytes.is_empty();
+        let end = within.end(&block.bytes);
+        if let Some(end) = end {
+            self.tail = block.bytes.split_off(end);
+            self.state = State::AfterAnItem;
+        }
+        self.passing = if end.is_none() && !is_over { Some(within) } else { None };
+        if is_over {
+            // The item, and with it the array, is cut short.
+            self.state = State::BeforeAnItem { first: false };
+        }
+        self.offset += block.bytes.len() as u64;
+        block.sort = Sort::Oversized { first, last: self.passing.is_none() };
+        Ok(true)
     }
 }
 
@@ -50,6 +127,9 @@ impl Blocks for Array {
         block.stretch = self.stretch;
         block.last = false;
         self.stretch += 1;
+        if let Some(within) = self.passing.take() {
+            return self.pass(within, false, block);
+        }
         let mut units = Vec::new();
         let mut size = self.block;
         let used = loop {
@@ -63,14 +143,8 @@ impl Blocks for Array {
                     }
                     break used;
                 }
-                Ok(_) if size > self.max_record => {
-                    self.state = State::Over;
-                    block.last = true;
-                    let offset = self.offset;
-                    let fault =
-                        format!("an item of more than {} bytes: not judged, nor is what follows it", self.max_record);
-                    units.push(Unit { start: 0, end: 0, row: None, line: 0, offset, fault: Some(fault) });
-                    break block.bytes.len();
+                Ok(_) if size > self.max_record && matches!(self.state, State::BeforeAnItem { .. }) => {
+                    return self.pass(Within::default(), true, block);
                 }
                 Ok(_) => size *= 2,
                 Err((at, what)) => {

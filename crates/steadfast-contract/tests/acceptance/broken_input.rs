@@ -111,3 +111,16 @@ fn helper_fills_the_disk() {
     let told = format!("REPORT{}", serde_json::to_string(&report).unwrap());
     std::io::Write::write_all(&mut std::io::stdout(), told.as_bytes()).unwrap();
 }
+
+#[test]
+fn a_record_of_a_hundred_thousand_unknown_members_is_told_in_a_bounded_report() {
+    let contract = contract(r#"{"properties": {"id": {}}, "additionalProperties": false}"#);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.jsonl");
+    let members: Vec<String> = (0..100_000).map(|number| format!("\"m{number:06}\":0")).collect();
+    let record = format!("{{{}}}\n", members.join(","));
+    std::fs::write(&file, &record).unwrap();
+    let report = Run::new(&contract).of(&[&file]).unwrap();
+    assert_eq!((report.bad, report.findings_in_all, report.groups.len()), (1, 100_000, 5_000));
+    assert_eq!(report.groups[4_999].text, "m004999: no such member in the contract");
+}

@@ -85,7 +85,7 @@ fn what_is_no_contract_is_refused_in_words() {
     {"$ref": "#/$defs/tree", "$defs": {"tree": {"properties": {"below": {"$ref": "#/$defs/tree"}, "n": {"x-regression": {}}}}}}
         n: x-states and x-regression stand inside a definition that contains itself; such a path has no end
     {"oneOf": [{"properties": {"a": {"x-states": {"absent": "breach"}}}}, {}]}
-        a: x-states.absent stands inside a branch (oneOf, anyOf, if): say `required` in that branch instead
+        a: x-states stands inside a branch (oneOf, anyOf, if, dependentSchemas), and would hold for values that are meant for another one: say `required` in that branch, or x-states outside of it
     "##);
 }
 
@@ -260,4 +260,191 @@ fn annotations_that_nobody_would_follow_are_refused() {
     assert!(refused.contains("t.json#: annotations are followed in the contract's own document only"), "{refused}");
     // A word that is nearly ours, too.
     assert!(with(r#"{"$defs": {"a": {"x-stats": 1}}}"#).contains("t.json#/$defs/a: annotations"));
+}
+
+/// `links` definitions, each spelt by `link` from the name of the next.
+fn chain(links: usize, link: impl Fn(&str) -> String) -> String {
+    let definitions: Vec<String> =
+        (0..links).map(|at| format!("\"d{at}\": {}", link(&format!("#/$defs/d{}", at + 1)))).collect();
+    format!(r##"{{"$ref": "#/$defs/d0", "$defs": {{{}, "d{links}": {{"type": "integer"}}}}}}"##, definitions.join(", "))
+}
+
+#[test]
+fn schemas_that_refer_on_and_on_are_refused_and_no_stack_ends() {
+    let bare = |next: &str| format!(r#"{{"$ref": "{next}"}}"#);
+    let ruled = |next: &str| format!(r#"{{"minimum": 0, "pattern": "(?=a)", "allOf": [{{"$ref": "{next}"}}]}}"#);
+    let member = |next: &str| format!(r#"{{"properties": {{"a": {{"$ref": "{next}"}}}}}}"#);
+    let told: Vec<String> = [
+        check(&chain(100, bare)),
+        check(&chain(6_000, bare)),
+        check(&chain(130, bare)),
+        check(&chain(60, ruled)),
+        check(&chain(70, ruled)),
+        check(&chain(30_000, ruled)),
+        check(&chain(500, member)),
+        check(&chain(30_000, member)),
+    ]
+    .into();
+    insta::assert_snapshot!(told.join("\n"), @r##"
+    fine
+    #/$defs/d1999: more than 2000 schemas stand within or behind one another on the way here: refer to fewer
+    #: refers on and on: 132 schemas stand behind one another for the same value, and 128 are the most
+    fine
+    #: refers on and on: 142 schemas stand behind one another for the same value, and 128 are the most
+    #/$defs/d999/allOf/0: more than 2000 schemas stand within or behind one another on the way here: refer to fewer
+    fine
+    #/$defs/d999/properties/a: more than 2000 schemas stand within or behind one another on the way here: refer to fewer
+    "##);
+}
+
+#[test]
+fn a_chain_as_long_as_may_be_is_followed_at_every_level_on_any_stack() {
+    let link = |next: &str| format!(r#"{{"minimum": 0, "allOf": [{{"$ref": "{next}"}}]}}"#);
+    let last = r##"{"type": ["integer", "array"], "items": {"$ref": "#"}}"##;
+    let schema = chain(60, link).replace(r#"{"type": "integer"}"#, last);
+    let contract = contract(&schema);
+    let deep = format!("{}1{}", "[".repeat(120), "]".repeat(120));
+    assert!(contract.load(deep.as_bytes(), Profile::Write).is_ok());
+    assert!(contract.load(deep.replace('1', "-1").as_bytes(), Profile::Write).is_err());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.jsonl");
+    std::fs::write(&file, format!("{deep}\n{}\n", deep.replace('1', "-1"))).unwrap();
+    let report = Run::new(&contract).of(&[&file]).unwrap();
+    assert_eq!((report.records, report.bad), (2, 1));
+}
+
+#[test]
+fn a_record_has_one_key_and_one_time_and_words_within_annotations_are_known() {
+    let cases = [
+        r#"{"x-key": "people[].id", "properties": {"people": {"items": {"properties": {"id": {}}}}}}"#,
+        r#"{"x-key": "/people/0/id", "properties": {"people": {"items": {"properties": {"id": {}}}}}}"#,
+        r#"{"x-attribution": "by{*}", "properties": {"by": {"additionalProperties": {}}}}"#,
+        r#"{"x-freshness": {"path": "at[]", "gate": {"maxAge": "P1D"}}, "properties": {"at": {"items": {}}}}"#,
+        r#"{"x-freshness": {"path": "/at", "gate": {"maxAge": "P1D", "minAge": "P1D"}, "gates": {}}, "properties": {"at": {}}}"#,
+    ];
+    let told: Vec<String> =
+        cases.iter().map(|schema| format!("{schema}\n    {}", check(schema).replace('\n', "\n    "))).collect();
+    insta::assert_snapshot!(told.join("\n"), @r##"
+    {"x-key": "people[].id", "properties": {"people": {"items": {"properties": {"id": {}}}}}}
+        x-key: people[].id leads through a list or through members without a name: a record has one value there or none; name a member by its path from the record, such as "/id"
+    {"x-key": "/people/0/id", "properties": {"people": {"items": {"properties": {"id": {}}}}}}
+        the key: people.0.id is nowhere in the schema
+    {"x-attribution": "by{*}", "properties": {"by": {"additionalProperties": {}}}}
+        x-attribution: by{*} leads through a list or through members without a name: a record has one value there or none; name a member by its path from the record, such as "/id"
+    {"x-freshness": {"path": "at[]", "gate": {"maxAge": "P1D"}}, "properties": {"at": {"items": {}}}}
+        x-freshness: at[] leads through a list or through members without a name: a record has one value there or none; name a member by its path from the record, such as "/id"
+    {"x-freshness": {"path": "/at", "gate": {"maxAge": "P1D", "minAge": "P1D"}, "gates": {}}, "properties": {"at": {}}}
+        #/x-freshness/gate/minAge: is not known; maxAge is
+        #/x-freshness/gates: is not known; path and gate is
+    "##);
+}
+
+#[test]
+fn a_unit_of_the_envelope_is_read_as_odcs_spells_it_and_never_guessed() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("r.json"), r#"{"properties": {"at": {}}}"#).unwrap();
+    let with = |unit: &str| {
+        let file = folder.path().join("c.yaml");
+        let odcs = format!(
+            "apiVersion: v3.1.0\nkind: DataContract\nid: x\nschema:\n  - name: r\n    authoritativeDefinitions: \
+             [{{type: recordSchema, url: ./r.json}}]\nslaProperties:\n  - {{id: fresh, property: freshness, value: 2, \
+             {unit} element: r.at}}\n"
+        );
+        std::fs::write(&file, odcs).unwrap();
+        match Contract::open(&file, &Options::default()) {
+            Ok(contract) => format!("{} s", contract.freshness().unwrap().max_age),
+            Err(broken) => broken.mistakes.join("\n"),
+        }
+    };
+    let units =
+        ["", "yr", "years", "\"y\"", "y", "yes", "true", "7", "d", "Days", "h", "m", "min", "s", "w", "fortnight", "~"];
+    let told: Vec<String> = units
+        .iter()
+        .map(|unit| {
+            format!("{unit}: {}", with(&if unit.is_empty() { String::new() } else { format!("unit: {unit},") }))
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r##"
+    : 172800 s
+    yr: 63072000 s
+    years: 63072000 s
+    "y": 63072000 s
+    y: slaProperties fresh: unit: YAML reads a bare y or n as true: write it in quotes, as in unit: "y"
+    yes: slaProperties fresh: unit: YAML reads a bare y or n as true: write it in quotes, as in unit: "y"
+    true: slaProperties fresh: unit: YAML reads a bare y or n as true: write it in quotes, as in unit: "y"
+    7: slaProperties fresh: unit: 7 is no unit; s, min, h, d, w and y are (also sec, m, hr, day, week, yr and their plurals)
+    d: 172800 s
+    Days: 172800 s
+    h: 7200 s
+    m: 120 s
+    min: 120 s
+    s: 2 s
+    w: 1209600 s
+    fortnight: slaProperties fresh: unit: "fortnight" is not known; s, min, h, d, w and y are (also sec, m, hr, day, week, yr and their plurals)
+    ~: slaProperties fresh: unit: null is no unit; s, min, h, d, w and y are (also sec, m, hr, day, week, yr and their plurals)
+    "##);
+}
+
+#[test]
+fn states_that_would_be_those_of_another_place_are_refused() {
+    let cases = [
+        r#"{"properties": {"a": {"prefixItems": [{"x-states": {"null": "breach"}}, {}]}}}"#,
+        r#"{"properties": {"a": {"prefixItems": [{}], "items": {"properties": {"b": {"x-regression": {}}}}}}}"#,
+        r#"{"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": {"items": [{"x-states": {"null": "breach"}}]}}}"#,
+        r#"{"patternProperties": {"^a": {"x-states": {"empty": "breach"}}}}"#,
+        r#"{"patternProperties": {"^a": {}}, "additionalProperties": {"x-states": {"empty": "breach"}}}"#,
+        r#"{"properties": {"a": {}}, "additionalProperties": {"x-states": {"empty": "breach"}}}"#,
+        r#"{"properties": {"a": {}}, "allOf": [{"additionalProperties": {"x-states": {"empty": "breach"}}}]}"#,
+        r#"{"x-key": "/id", "additionalProperties": {"x-states": {"empty": "breach"}}}"#,
+        r#"{"oneOf": [{"properties": {"a": {"x-states": {"empty": "breach"}}}}, {"properties": {"a": {}}}]}"#,
+        r#"{"allOf": [{"properties": {"a": {"x-regression": {"populatedToNull": 0}}}}, {"properties": {"a": {"x-regression": {}}}}]}"#,
+    ];
+    let told: Vec<String> =
+        cases.iter().map(|schema| format!("{schema}\n    {}", check(schema).replace('\n', "\n    "))).collect();
+    insta::assert_snapshot!(told.join("\n"), @r##"
+    {"properties": {"a": {"prefixItems": [{"x-states": {"null": "breach"}}, {}]}}}
+        x-states: a[]: a has prefixItems, and the states below are noted for all that stands in it alike: say with `type`, `minItems` or `minLength` what may stand there
+    {"properties": {"a": {"prefixItems": [{}], "items": {"properties": {"b": {"x-regression": {}}}}}}}
+        x-regression: a[].b: a has prefixItems, and the states below are noted for all that stands in it alike: say with `type`, `minItems` or `minLength` what may stand there
+    {"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": {"items": [{"x-states": {"null": "breach"}}]}}}
+        x-states: a[]: a has items, and the states below are noted for all that stands in it alike: say with `type`, `minItems` or `minLength` what may stand there
+    {"patternProperties": {"^a": {"x-states": {"empty": "breach"}}}}
+        x-states: {*}: (record) has patternProperties, and the states below are noted for all that stands in it alike: say with `type`, `minItems` or `minLength` what may stand there
+    {"patternProperties": {"^a": {}}, "additionalProperties": {"x-states": {"empty": "breach"}}}
+        x-states: {*}: (record) has patternProperties, and the states below are noted for all that stands in it alike: say with `type`, `minItems` or `minLength` what may stand there
+    {"properties": {"a": {}}, "additionalProperties": {"x-states": {"empty": "breach"}}}
+        fine
+    {"properties": {"a": {}}, "allOf": [{"additionalProperties": {"x-states": {"empty": "breach"}}}]}
+        x-states: {*}: #/allOf/0/additionalProperties speaks of members that stand by name in another schema of (record): put them side by side
+    {"x-key": "/id", "additionalProperties": {"x-states": {"empty": "breach"}}}
+        id and {*} are both watched: give id a schema of its own in `properties`
+    {"oneOf": [{"properties": {"a": {"x-states": {"empty": "breach"}}}}, {"properties": {"a": {}}}]}
+        a: x-states stands inside a branch (oneOf, anyOf, if, dependentSchemas), and would hold for values that are meant for another one: say it outside, or say in the branch with `type`, `minItems` or `minLength` what may stand there
+    {"allOf": [{"properties": {"a": {"x-regression": {"populatedToNull": 0}}}}, {"properties": {"a": {"x-regression": {}}}}]}
+        a: two schemas stand for this path, and their x-regression differs
+    "##);
+}
+
+#[test]
+fn items_have_the_default_and_the_severity_of_their_place() {
+    let contract = contract(
+        r#"{"prefixItems": [{"type": "string", "x-onInvalid": {"default": "none"}, "x-severity": "warning"},
+                            {"type": "integer", "x-onInvalid": {"default": 7}}], "items": {"x-severity": "info", "type": "null"}}"#,
+    );
+    let (value, _) = contract.load(br#"[1, "a", null]"#, Profile::Load).unwrap();
+    assert_eq!(value, serde_json::json!(["none", 7, null]));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.json");
+    std::fs::write(&file, "[1, \"a\", 2]\n").unwrap();
+    let mut run = Run::new(&contract);
+    run.running.reading.form = Some(steadfast_contract::read::Form::Single);
+    run.profile = Profile::Gate;
+    let severities: Vec<String> = run
+        .of(&[&file])
+        .unwrap()
+        .findings
+        .iter()
+        .map(|finding| format!("{} {:?}", finding.path, finding.severity))
+        .collect();
+    assert_eq!(severities, ["[0] Warning", "[1] Error", "[2] Info"]);
 }

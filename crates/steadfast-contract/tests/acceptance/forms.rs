@@ -283,3 +283,49 @@ fn what_is_kept_as_good_has_the_mode_that_a_file_has() {
     run.of(&[&data]).unwrap();
     assert_eq!(mode(&good), 0o600);
 }
+
+/// Outcome, and the items of the quarantine, of an array whose second item is longer than is judged.
+#[track_caller]
+fn with_a_long_item(item: &str, block: usize) {
+    let contract = contract(SCHEMA);
+    let (good, bad) = (r#"{"id":"a","n":1}"#, r#"{"id":"b","n":"x"}"#);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.json");
+    std::fs::write(&file, format!("[\n{good},\n{item}\n,\n{bad}, {bad}]\n")).unwrap();
+    let mut run = Run::new(&contract);
+    run.running.reading.max_record = 100;
+    run.running.reading.block = block;
+    run.running.quarantine = Some(folder.path().join("bad"));
+    let report = run.of(&[&file]).unwrap();
+    assert_eq!((report.records, report.bad, report.outcome), (4, 3, Outcome::Broken), "{block}: {item}");
+    let places: Vec<(u64, &str)> = report.findings.iter().map(|one| (one.line, one.keyword.as_str())).collect();
+    let after = 5 + item.matches('\n').count() as u64;
+    assert_eq!(places, [(3, "maxRecord"), (after, "type"), (after, "type")], "{block}: {item}");
+    let kept = std::fs::read_to_string(folder.path().join("bad/records.jsonl")).unwrap();
+    assert_eq!(kept, format!("{item}\n{bad}\n{bad}\n"), "{block}");
+}
+
+#[test]
+fn an_item_that_is_longer_than_is_judged_takes_none_of_the_others_with_it() {
+    for block in [64, 65, 150, 1 << 18] {
+        with_a_long_item(&format!(r#"{{"id":"{}","n":1}}"#, "x".repeat(900)), block);
+        with_a_long_item(&format!("{{\"id\":\"]}}, \\\" \\\\\",\n\"n\":[{}1]}}", "[1,{\"a\":2}],".repeat(50)), block);
+        with_a_long_item(&format!("\"{}\\\\\"", "a,]}\\\"".repeat(50)), block);
+        with_a_long_item(&format!("[{}]", "\"]\",".repeat(60) + "1"), block);
+        with_a_long_item(&"7".repeat(700), block);
+    }
+}
+
+#[test]
+fn a_long_item_that_never_ends_is_told_and_the_array_is_not_called_whole() {
+    let contract = contract(SCHEMA);
+    for end in ["", "\"", "}"] {
+        let text = format!("[{{\"id\":\"a\",\"n\":1}},{{\"id\":\"{}{end}", "x".repeat(2000));
+        let said = told(check(&contract, "x.json", text.as_bytes(), |run| {
+            run.running.reading.max_record = 100;
+            run.running.reading.block = 64;
+        }));
+        assert!(said.contains("1 bad [1:(record):maxRecord]"), "{said}");
+        assert!(!said.ends_with("] "), "it is cut short: {said}");
+    }
+}

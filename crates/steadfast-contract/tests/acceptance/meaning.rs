@@ -12,7 +12,8 @@ const SCHEMA: &str = r#"{
     "a": {"x-states": {"absent": "breach", "null": {"write": "breach", "gate": "count"}}},
     "b": {"x-states": {"empty": {"gate": "breach"}}, "properties": {"c": {"x-states": {"absent": "breach", "populated": {"write": "breach"}}}}},
     "list": {"items": {"properties": {"d": {"x-states": {"null": "breach", "absent": {"gate": "breach"}}}}}},
-    "free": {"additionalProperties": {"x-states": {"empty": "breach"}}}
+    "free": {"properties": {"x": {}, "c": {"x-states": {"null": "breach"}}},
+             "additionalProperties": {"x-states": {"empty": "breach"}, "properties": {"d": {"x-states": {"null": "breach"}}}}}
   }
 }"#;
 
@@ -46,7 +47,12 @@ fn reference(value: &Value, profile: Profile) -> bool {
             }
         }
     }
-    !record.get("free").and_then(Value::as_object).is_some_and(|free| free.values().any(empty))
+    let Some(free) = record.get("free").and_then(Value::as_object) else { return true };
+    free.iter().all(|(key, value)| match key.as_str() {
+        "x" => true,
+        "c" => !value.is_null(),
+        _ => !empty(value) && value.get("d") != Some(&Value::Null),
+    })
 }
 
 fn value() -> impl Strategy<Value = Value> {
