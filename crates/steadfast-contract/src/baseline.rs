@@ -1,7 +1,7 @@
 //! The last accepted release, as a sidecar: twelve bytes a record (fingerprint of the key, number into a dictionary of
 //! distinct states and attributions), sorted; with `--keep-keys` the keys too, so that gone ones have names.
 //!
-//! Layout: `SFBASE1\n`, the length of the head (u32, little-endian), the head as JSON, the entries, the keys (u16 length
+//! Layout: `SFBASE2\n`, the length of the head (u32, little-endian), the head as JSON, the entries, the keys (u16 length
 //! and text, in the order of the entries; only if the head says so), and the xxh3 of everything before it.
 
 use std::fs::File;
@@ -14,7 +14,9 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::keyed::Gathered;
 use crate::quarantine::Whole;
 
-const MAGIC: &[u8; 8] = b"SFBASE1\n";
+const MAGIC: &[u8; 8] = b"SFBASE2\n";
+/// Keys were written in a way that took 1 and "1" for one.
+const BEFORE: &[u8; 8] = b"SFBASE1\n";
 
 /// What a baseline says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +56,12 @@ impl Baseline {
             format!("{name}: cannot be read: {why}; `steadfast contract accept` makes a release the baseline")
         })?;
         let size = file.metadata().map_err(cannot)?.len();
+        let mut magic = Vec::new();
+        (&file).take(8).read_to_end(&mut magic).map_err(cannot)?;
+        if magic == BEFORE {
+            return Err(no("made by an earlier version, which took the key 1 and the key \"1\" for one"));
+        }
+        file.seek(SeekFrom::Start(0)).map_err(cannot)?;
         verify(&mut file, size).map_err(cannot)?.then_some(()).ok_or_else(|| no("damaged, or no baseline"))?;
         file.seek(SeekFrom::Start(8)).map_err(cannot)?;
         let mut length = [0; 4];

@@ -8,10 +8,13 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
+use crate::contract::Profile;
 use crate::finding::{Breach, Finding, Place, Token, cut, spell};
 use crate::freshness;
 use crate::judge::{Desk, Judge, Judged, Verdict};
+use crate::key;
 use crate::keyed::{Collector, Gathered, Keyed};
+use crate::load::Unloadable;
 use crate::quarantine::{Quarantine, Whole};
 use crate::read::{self, Block, Blocks, Fault, Input, Progress, Reading, Sort};
 use crate::regression::{self, Earlier, Regression, Rules};
@@ -502,6 +505,10 @@ impl Hand<'_, '_> {
             outcome.tally.reason(format!("{name}: the last record is cut short (byte {})", place.offset));
             return;
         }
+        let judged = match self.repaired(judged, record, raw, place, outcome) {
+            Some(judged) => judged,
+            None => return,
+        };
         match judged.verdict {
             Verdict::Good => self.good(record, raw, place, Some(&judged), outcome),
             Verdict::Unsure(ref why) => {
@@ -520,6 +527,47 @@ impl Hand<'_, '_> {
                 self.bad(breaches.clone(), Some(&judged), raw, place, outcome);
             }
         }
+    }
+
+    /// In the profile `load` a record that does not hold is repaired, as its reader would: `None`, and it is counted. Where
+    /// that cannot be, what stands in the way is what is wrong with it.
+    fn repaired(
+        &mut self,
+        mut judged: Judged,
+        record: &[u8],
+        raw: &[u8],
+        place: Place,
+        outcome: &mut Outcome,
+    ) -> Option<Judged> {
+        let judge = self.file.judge;
+        if judge.profile != Profile::Load || !matches!(judged.verdict, Verdict::Bad(_)) {
+            return Some(judged);
+        }
+        match judge.contract.load(record, Profile::Load) {
+            Ok((value, repairs)) => {
+                outcome.tally.repaired += 1;
+                for repair in repairs.0 {
+                    let pattern = judge.place(&mut self.desk, &repair.place).0.to_string();
+                    outcome.tally.note_repair((pattern, repair.done), 1);
+                }
+                // A row of CSV cannot be written back here: it is neither handed on as it is nor kept back.
+                if self.file.running.valid.is_some() && std::ptr::eq(record, raw) {
+                    outcome.good.extend_from_slice(value.to_string().as_bytes());
+                    outcome.good.push(b'\n');
+                }
+                self.note_facts(record, place, Some(&judged), outcome);
+                return None;
+            }
+            Err(Unloadable::Unrepairable(mut breaches)) => {
+                for breach in &mut breaches {
+                    breach.severity = judge.place(&mut self.desk, &breach.path).1;
+                }
+                judged.verdict = Verdict::Bad(breaches);
+            }
+            Err(Unloadable::CannotTell(why)) => judged.verdict = Verdict::Unsure(why),
+            Err(Unloadable::NotJson(_)) => {}
+        }
+        Some(judged)
     }
 
     fn good(&mut self, record: &[u8], raw: &[u8], place: Place, judged: Option<&Judged>, outcome: &mut Outcome) {
@@ -558,7 +606,7 @@ impl Hand<'_, '_> {
     fn findings(&mut self, breaches: &[Breach], judged: Option<&Judged>, place: Place) -> Vec<Finding> {
         let key = judged.and_then(|judged| judged.read.as_ref()).and_then(|read| {
             let mut key = Vec::new();
-            key_of_values(&read.keys, &mut key).then(|| cut(&String::from_utf8_lossy(&key), 80))
+            key::add_values(&read.keys, &mut key).then(|| cut(&key::spelt(&key), 80))
         });
         breaches
             .iter()
@@ -626,7 +674,7 @@ impl Hand<'_, '_> {
                         self.word.extend_from_slice(who.as_bytes());
                     }
                     let mut key = std::mem::take(&mut self.key);
-                    let has = key_of_values(&read.keys, &mut key);
+                    let has = key::add_values(&read.keys, &mut key);
                     self.key = key;
                     has
                 }
@@ -647,13 +695,8 @@ impl Hand<'_, '_> {
                 }
                 let places = std::mem::take(&mut self.desk.facts.keys);
                 let mut key = std::mem::take(&mut self.key);
-                let has = places.iter().enumerate().all(|(number, place)| {
-                    place.is_some_and(|(start, end)| {
-                        if number > 0 {
-                            key.push(0x1f);
-                        }
-                        key_of_text(self.raw(record, start, end), &mut key)
-                    })
+                let has = places.iter().all(|place| {
+                    place.is_some_and(|(start, end)| key::add_raw(self.raw(record, start, end), &mut key))
                 });
                 self.key = key;
                 self.desk.facts.keys = places;
@@ -723,53 +766,4 @@ impl Hand<'_, '_> {
 
 fn plain(inside: &[u8]) -> Option<&[u8]> {
     (!inside.contains(&b'\\')).then_some(inside)
-}
-
-/// A key as text: a string's inside, a number as it is written.
-fn key_of_text(raw: &[u8], key: &mut Vec<u8>) -> bool {
-    match raw {
-        [b'"', inside @ .., b'"'] => {
-            match plain(inside) {
-                Some(inside) => key.extend_from_slice(inside),
-                None => match serde_json::from_slice::<String>(raw) {
-                    Ok(text) => key.extend_from_slice(text.as_bytes()),
-                    Err(_) => return false,
-                },
-            }
-            true
-        }
-        [b'-' | b'0'..=b'9', ..] => {
-            // 1, 1.0 and 1e0 are one key.
-            match serde_json::from_slice::<Value>(raw) {
-                Ok(value) => key_of_value(&value, key),
-                Err(_) => false,
-            }
-        }
-        _ => false,
-    }
-}
-
-fn key_of_value(value: &Value, key: &mut Vec<u8>) -> bool {
-    match value {
-        Value::String(text) => key.extend_from_slice(text.as_bytes()),
-        Value::Number(number) => {
-            let whole = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 9e15);
-            match whole {
-                Some(whole) => key.extend_from_slice((whole as i64).to_string().as_bytes()),
-                None => key.extend_from_slice(number.to_string().as_bytes()),
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return false,
-    }
-    true
-}
-
-fn key_of_values(values: &[Option<Value>], key: &mut Vec<u8>) -> bool {
-    !values.is_empty()
-        && values.iter().enumerate().all(|(number, value)| {
-            if number > 0 {
-                key.push(0x1f);
-            }
-            value.as_ref().is_some_and(|value| key_of_value(value, key))
-        })
 }

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod finding;
 pub mod freshness;
 pub mod judge;
+mod key;
 mod keyed;
 pub mod load;
 mod meaning;

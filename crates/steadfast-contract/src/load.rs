@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::contract::annotations::OnInvalid;
@@ -14,7 +14,7 @@ use crate::official;
 use crate::strict;
 
 /// What was done to one value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Done {
     /// The safe default took its place.
@@ -34,6 +34,8 @@ pub struct Repair {
     pub done: Done,
     /// Why: the keyword, and what was seen.
     pub why: String,
+    #[serde(skip)]
+    pub(crate) place: Vec<Token>,
 }
 
 /// Every repair of one value, in the order in which they were made.
@@ -89,7 +91,7 @@ impl Contract {
                 return Err(Unloadable::Unrepairable(vec![Breach { path, ..breach }]));
             }
             let why = "duplicateKey: the same member again".to_owned();
-            repairs.0.push(Repair { path: spell(&path), done: Done::KeptTheLast, why });
+            repairs.0.push(Repair { path: spell(&path), done: Done::KeptTheLast, why, place: path });
         }
         let value = self.repaired(read.value, profile, &mut repairs)?;
         Ok((value, repairs))
@@ -161,7 +163,7 @@ impl Contract {
                 if done == Done::Defaulted {
                     spent.insert(place.clone());
                 }
-                repairs.0.push(Repair { path: spell(&place), done, why });
+                repairs.0.push(Repair { path: spell(&place), done, why, place });
             }
         }
     }

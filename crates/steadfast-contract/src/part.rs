@@ -12,7 +12,7 @@ use crate::judge::Judge;
 use crate::keyed::{Collector, Keyed, read_entry, write_entry};
 use crate::tally::Tally;
 
-const MAGIC: &[u8; 8] = b"SFPART1\n";
+const MAGIC: &[u8; 8] = b"SFPART2\n";
 
 /// The most parts that one run may have.
 pub const MOST: u32 = 100_000;

@@ -337,5 +337,5 @@ fn example(examples: &mut Vec<(Place, Box<[u8]>)>, entry: &Keyed<'_>, keep: usiz
 fn named(examples: &mut Vec<(Place, Box<[u8]>)>, keep: usize) -> Vec<String> {
     examples.sort_unstable();
     examples.truncate(keep);
-    std::mem::take(examples).into_iter().map(|(_, key)| String::from_utf8_lossy(&key).into_owned()).collect()
+    std::mem::take(examples).into_iter().map(|(_, key)| crate::key::spelt(&key)).collect()
 }

@@ -14,6 +14,7 @@ use crate::contract::Profile;
 use crate::finding::{Place, Severity};
 use crate::freshness::{self, Fresh};
 use crate::judge::Judge;
+use crate::load::Done;
 use crate::regression::Regression;
 use crate::states::State;
 use crate::tally::Tally;
@@ -80,6 +81,17 @@ pub struct Counted {
     pub records: u64,
 }
 
+/// Repairs that are told as one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ToldRepair {
+    /// The path with `[]` and `{*}`.
+    pub path: String,
+    /// What was done.
+    pub done: Done,
+    /// How often.
+    pub repairs: u64,
+}
+
 /// Two records with one key.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Duplicate {
@@ -125,6 +137,10 @@ pub struct Report {
     pub warned: u64,
     /// Records that could not be judged.
     pub unsure: u64,
+    /// Records that hold once they are repaired (profile `load`; they are not among the bad).
+    pub repaired: u64,
+    /// What was repaired, by path; the most frequent first.
+    pub repairs: Vec<ToldRepair>,
     /// Records longer than is judged (they are among the bad).
     pub oversized: u64,
     /// Records that were judged again on the slow path.
@@ -213,7 +229,7 @@ pub fn tell(judge: &Judge<'_>, mut ran: Ran, asked: &Asked, comparison: Option<C
     }
     let duplicates = doubled.count;
     let duplicate_keys = doubled.first.into_iter().map(|(first, again, key)| Duplicate {
-        key: String::from_utf8_lossy(&key).into_owned(),
+        key: crate::key::spelt(&key),
         first: told(&tally, first),
         again: told(&tally, again),
     });
@@ -322,6 +338,11 @@ pub fn tell(judge: &Judge<'_>, mut ran: Ran, asked: &Asked, comparison: Option<C
             }
         })
         .collect();
+    let repairs = tally.repairs.iter();
+    let mut repairs: Vec<ToldRepair> = repairs
+        .map(|((path, done), repairs)| ToldRepair { path: path.clone(), done: *done, repairs: *repairs })
+        .collect();
+    repairs.sort_by_key(|told| std::cmp::Reverse(told.repairs));
     let envelope = contract.envelope.as_ref();
     let report = Report {
         outcome,
@@ -333,6 +354,8 @@ pub fn tell(judge: &Judge<'_>, mut ran: Ran, asked: &Asked, comparison: Option<C
         bad: tally.bad,
         warned: tally.warned,
         unsure: tally.unsure,
+        repaired: tally.repaired,
+        repairs,
         oversized: tally.oversized,
         judged_again: tally.slow,
         findings_in_all: tally.found,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Finding, Place};
+use crate::load::Done;
 
 /// What findings have in common that are told as one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -65,6 +66,11 @@ pub struct Tally {
     pub critical: u64,
     /// Records that the plan did not accept alone.
     pub slow: u64,
+    /// Records that hold once they are repaired (profile `load`).
+    pub repaired: u64,
+    /// Repairs by path and by what was done.
+    #[serde(with = "pairs")]
+    pub repairs: BTreeMap<(String, Done), u64>,
     /// Records longer than is judged.
     pub oversized: u64,
     /// Records without a key.
@@ -103,6 +109,10 @@ impl Tally {
         self.unsure += other.unsure;
         self.critical += other.critical;
         self.slow += other.slow;
+        self.repaired += other.repaired;
+        for (key, count) in other.repairs {
+            self.note_repair(key, count);
+        }
         self.oversized += other.oversized;
         self.keyless += other.keyless;
         self.found += other.found;
@@ -139,6 +149,14 @@ impl Tally {
         if let Err(at) = self.reasons.binary_search(&reason) {
             self.reasons.insert(at, reason);
             self.reasons.truncate(REASONS);
+        }
+    }
+
+    /// Adds repairs of one sort.
+    pub(crate) fn note_repair(&mut self, key: (String, Done), count: u64) {
+        *self.repairs.entry(key).or_default() += count;
+        if self.repairs.len() > GROUPS {
+            self.repairs.pop_last();
         }
     }
 

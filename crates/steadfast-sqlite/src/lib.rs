@@ -19,6 +19,7 @@ mod identity;
 mod interior;
 mod interior_pages;
 mod journal;
+mod keeper;
 mod key_shape;
 mod leaf;
 mod locks;

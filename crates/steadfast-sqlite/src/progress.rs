@@ -1,8 +1,7 @@
 //! What a run tells while it goes on, and how it is stopped.
 
-use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The steps of a run, in their order.
@@ -89,40 +88,38 @@ pub(crate) enum Halt {
     WalGrew,
 }
 
-/// Deadline, cancel and what the views of live databases have to be asked, in every phase of a run.
-#[derive(Clone)]
+/// Deadline, cancel and the growth of the logs that are held, asked in every phase of a run.
+#[derive(Debug, Clone)]
 pub(crate) struct Bell {
     cancel: Cancel,
     deadline: Option<Instant>,
-    /// What else may end the run, shared by all clones.
-    others: Arc<Mutex<Vec<Ringer>>>,
+    /// Set by whoever gives a read mark up.
+    has_wal_grown: Arc<AtomicBool>,
 }
-
-type Ringer = Box<dyn Fn() -> Option<Halt> + Send>;
 
 impl Bell {
     pub(crate) fn new(cancel: Cancel, deadline: Option<Instant>) -> Bell {
-        Bell { cancel, deadline, others: Arc::default() }
+        Bell { cancel, deadline, has_wal_grown: Arc::default() }
     }
 
-    /// Asks this too, each time the bell is asked.
-    pub(crate) fn ask(&self, other: impl Fn() -> Option<Halt> + Send + 'static) {
-        self.others.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(other));
+    /// Says that a log has grown too much: what is read from now on may be of another moment.
+    pub(crate) fn tell_wal_grew(&self) {
+        self.has_wal_grown.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn has_wal_grown(&self) -> bool {
+        self.has_wal_grown.load(Ordering::SeqCst)
     }
 
     pub(crate) fn rings(&self) -> Option<Halt> {
-        if self.cancel.is_cancelled() {
-            return Some(Halt::Cancelled);
+        if self.has_wal_grown() {
+            Some(Halt::WalGrew)
+        } else if self.cancel.is_cancelled() {
+            Some(Halt::Cancelled)
+        } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            Some(Halt::Deadline)
+        } else {
+            None
         }
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Some(Halt::Deadline);
-        }
-        self.others.lock().unwrap_or_else(PoisonError::into_inner).iter().find_map(|other| other())
-    }
-}
-
-impl fmt::Debug for Bell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bell").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }

@@ -180,8 +180,8 @@ impl<'a> Run<'a> {
                 return Ok(proof);
             }
         };
-        let View { mut source, header, identity, wal, notes, watch } = view;
-        watch.hang_on(&self.bell, self.options.max_wal_growth);
+        let View { mut source, header, identity, wal, notes, mut watch } = view;
+        watch.keep_bounds(&self.bell, self.options.max_wal_growth)?;
         source.keep_pace(self.options.max_rate, self.bell.clone());
         let source = Arc::new(source);
         proof.pages = source.pages;
@@ -213,9 +213,11 @@ impl<'a> Run<'a> {
         match self.look(&look, &mut gathered, &mut proof) {
             Ok(()) => {}
             Err(Ended::Halted(halt)) => gathered.halted = Some(halt),
+            // Of a moment that is no longer held anything can be read, and is not believed.
+            Err(Ended::Error(_)) if self.bell.has_wal_grown() => {}
             Err(Ended::Error(error)) => return Err(error),
         }
-        if gathered.halted == Some(Halt::WalGrew) {
+        if self.bell.has_wal_grown() {
             let seen = format!(
                 "the WAL grew by more than {} bytes while its view was pinned; {} of {} pages were judged",
                 self.options.max_wal_growth, gathered.pages_done, proof.pages
@@ -223,6 +225,10 @@ impl<'a> Run<'a> {
             return Err(ProveError::new(ProveErrorKind::WalGrew, self.path, seen));
         }
         watch.compare()?;
+        if watch.has_let_go_of_lock() {
+            let note = "the time of the lock was over before the end; the file has not changed since";
+            proof.notes.push(note.to_owned());
+        }
         self.sum_up(&source, gathered, &mut proof);
         Ok(proof)
     }
@@ -335,7 +341,7 @@ impl<'a> Run<'a> {
             }
             None => (1, Share::new(&plan, options.max_findings)),
         };
-        let (reference, watch_beside) = match &options.against {
+        let (reference, mut watch_beside) = match &options.against {
             Some(path) => {
                 let (reference, watch) = Counterpart::open(path, source)?;
                 (Some(reference), watch)
@@ -351,8 +357,8 @@ impl<'a> Run<'a> {
         }
         let reference = reference.filter(|reference| reference.page_size() == source.geometry.page_size);
 
-        if let Some(watch) = &watch_beside {
-            watch.hang_on(&self.bell, options.max_wal_growth);
+        if let Some(watch) = &mut watch_beside {
+            watch.keep_bounds(&self.bell, options.max_wal_growth)?;
         }
         let bell = self.bell.clone();
         let forward = Forward {
@@ -387,6 +393,10 @@ impl<'a> Run<'a> {
         }
         if let Some(watch) = &watch_beside {
             watch.compare()?;
+        }
+        if self.bell.has_wal_grown() {
+            // What was read last may be of another moment, and is not kept.
+            return Err(Ended::Halted(Halt::WalGrew));
         }
         // Also where the pass is through: what follows may be stopped as well.
         gathered.resumable = save(&share, &map, passed.next_page)?;

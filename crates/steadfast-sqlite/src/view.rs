@@ -10,7 +10,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -21,10 +21,11 @@ use crate::finding::{Code, Finding};
 use crate::header::{Header, HeaderFault};
 use crate::identity::{Identity, WalIdentity, stat};
 use crate::journal::{self, Journal};
+use crate::keeper::{Keeper, Lock, Pin};
 use crate::locks;
 use crate::options::Options;
 use crate::page::Geometry;
-use crate::progress::{Bell, Halt};
+use crate::progress::Bell;
 use crate::proof::WalReport;
 use crate::quiet_vfs;
 use crate::registry;
@@ -53,13 +54,13 @@ pub(crate) struct Watch {
     file: Arc<File>,
     identity: Identity,
     wal: Option<WatchedWal>,
+    is_pinned: bool,
+    /// Held here until somebody keeps their bounds.
     pin: Option<Connection>,
-    lock: HeldLock,
+    lock: Option<Lock>,
+    keeper: Option<Keeper>,
     ignore_wal: bool,
 }
-
-/// The lock that `lock_for` asked for, and until when. Whoever notices that its time is over lets go of it.
-type HeldLock = Arc<Mutex<Option<(Connection, Instant)>>>;
 
 struct WatchedWal {
     path: PathBuf,
@@ -116,7 +117,7 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened, ProveError>
     let lock = match options.lock_for {
         // SQLite would make a log to take a lock in WAL mode, and there it keeps no writer out.
         Some(limit) if log.is_none() && !is_in_wal_mode(&file).map_err(io("cannot read"))? => {
-            Some((hold_shared_lock(path)?, Instant::now() + limit))
+            Some(Lock { shared: hold_shared_lock(path)?, until: Instant::now() + limit })
         }
         Some(_) | None => None,
     };
@@ -191,8 +192,10 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened, ProveError>
         file,
         identity: identity.clone(),
         wal: watched,
+        is_pinned: pin.is_some(),
         pin,
-        lock: Arc::new(Mutex::new(lock)),
+        lock,
+        keeper: None,
         ignore_wal: options.ignore_wal,
     };
     finish(source, header, identity, wal_report, notes, watch, wal_pages, on_disk, path)
@@ -396,27 +399,34 @@ fn pin(path: &Path, shm: &File, wal: &Arc<File>) -> Result<Log, ProveError> {
 }
 
 impl Watch {
-    /// Has the bell ring when the WAL has grown by more than this since the view was taken, and let go of the lock that
-    /// `lock_for` asked for when its time is over.
-    pub(crate) fn hang_on(&self, bell: &Bell, max_wal_growth: u64) {
-        if let Some(wal) = self.wal.as_ref().filter(|_| self.pin.is_some()) {
-            let (path, length) = (wal.path.clone(), wal.length);
-            bell.ask(move || {
-                let growth = std::fs::metadata(&path).map_or(0, |meta| meta.len().saturating_sub(length));
-                (growth > max_wal_growth).then_some(Halt::WalGrew)
-            });
-        }
-        let lock = Arc::clone(&self.lock);
-        bell.ask(move || {
-            let mut lock = lock.lock().unwrap_or_else(PoisonError::into_inner);
-            lock.take_if(|(_, until)| Instant::now() >= *until);
-            None
+    /// From now on the mark is given up, and the bell rings, when the WAL has grown by more than this since the view was
+    /// taken; and the lock that `lock_for` asked for is let go when its time is over.
+    pub(crate) fn keep_bounds(&mut self, bell: &Bell, max_wal_growth: u64) -> Result<(), ProveError> {
+        let pin = self.wal.as_ref().zip(self.pin.take()).map(|(wal, mark)| {
+            let longest = wal.length.saturating_add(max_wal_growth);
+            Pin { mark, wal: wal.path.clone(), longest }
         });
+        let keeper = Keeper::new(pin, self.lock.take(), bell.clone());
+        self.keeper =
+            Some(keeper.map_err(|why| ProveError::from_io(&self.path, "cannot start the thread that lets go", &why))?);
+        Ok(())
     }
 
-    /// Whether the view still is what it was.
+    /// Whether the lock that was asked for was let go before the end.
+    pub(crate) fn has_let_go_of_lock(&self) -> bool {
+        self.keeper.as_ref().is_some_and(Keeper::has_let_go_of_lock)
+    }
+
+    /// Whether the view still is what it was. A mark that was given up is the caller's to tell.
     pub(crate) fn compare(&self) -> Result<(), ProveError> {
-        let changed = |seen: String| Err(ProveError::new(ProveErrorKind::Changed, &self.path, seen));
+        let changed = |seen: String| {
+            let lock = if self.has_let_go_of_lock() {
+                "; the time of the lock that was asked for was over before"
+            } else {
+                ""
+            };
+            Err(ProveError::new(ProveErrorKind::Changed, &self.path, format!("{seen}{lock}")))
+        };
         // Removing and replacing change the times too, and say more.
         if let Ok(named) = std::fs::metadata(&self.path) {
             use std::os::unix::fs::MetadataExt;
@@ -426,7 +436,7 @@ impl Watch {
         } else {
             return changed("it was removed while it was read".to_owned());
         }
-        if self.pin.is_none() {
+        if !self.is_pinned {
             let now = Identity::of(&self.file, self.identity.wal.clone())
                 .map_err(|why| ProveError::from_io(&self.path, "cannot look at it again", &why))?;
             let differences = self.identity.differences(&now);
@@ -444,7 +454,7 @@ impl Watch {
                     _ => Ok(()),
                 }
             }
-            Some(wal) if self.pin.is_none() => {
+            Some(wal) if !self.is_pinned => {
                 let same = std::fs::metadata(&wal.path).is_ok_and(|meta| Some(stat(&meta)) == wal.stat)
                     && File::open(&wal.path)
                         .and_then(|file| WalHeader::read(&file))

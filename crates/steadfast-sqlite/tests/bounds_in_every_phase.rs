@@ -190,3 +190,67 @@ fn a_rate_is_kept_to_on_both_sides_of_a_comparison() {
     let least = proof.bytes_read as f64 / rate as f64;
     assert!(proof.seconds > least * 0.9, "{} bytes in {} s", proof.bytes_read, proof.seconds);
 }
+
+/// Rows of which SQLite judges each with one call of a function that lasts, and asks nobody meanwhile.
+const STUBBORN: &str = "CREATE TABLE t(a CHECK (a < 0 OR length(hex(zeroblob(a))) > 0)); CREATE TABLE w(a);
+    PRAGMA ignore_check_constraints=ON;
+    WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 80) INSERT INTO t SELECT 20000000 FROM n;";
+
+fn stubborn(before: &str) -> Database {
+    let database = Database { folder: tempfile::tempdir().unwrap() };
+    Connection::open(database.path()).unwrap().execute_batch(&format!("{before}{STUBBORN}")).unwrap();
+    database
+}
+
+#[test]
+fn a_read_mark_is_given_up_although_sqlite_is_busy_with_one_function() {
+    let database = stubborn("PRAGMA journal_mode=WAL;");
+    let sql = Connection::open(database.path()).unwrap();
+    sql.execute_batch("PRAGMA wal_autocheckpoint=0; INSERT INTO w VALUES(1)").unwrap();
+    let (path, mut checkpoint) = (database.path(), None);
+    let error = run(&path, Options { max_wal_growth: 100_000, ..Options::default() }, || {
+        let path = path.clone();
+        checkpoint = Some(std::thread::spawn(move || {
+            let sql = Connection::open(path).unwrap();
+            // By then the function runs.
+            std::thread::park_timeout(Duration::from_millis(300));
+            sql.execute_batch("INSERT INTO w VALUES(zeroblob(500000))").unwrap();
+            sql.busy_timeout(Duration::from_millis(1500)).unwrap();
+            sql.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)).unwrap()
+        }));
+    })
+    .unwrap_err();
+    assert_eq!(error.kind, ProveErrorKind::WalGrew, "{error}");
+    assert_eq!(checkpoint.unwrap().join().unwrap(), 0, "the log was held on");
+}
+
+#[test]
+fn a_lock_is_let_go_in_time_although_sqlite_is_busy_with_one_function() {
+    let database = stubborn("");
+    let (path, mut writer) = (database.path(), None);
+    let options = Options { lock_for: Some(Duration::from_millis(200)), ..Options::default() };
+    let cancel = options.cancel.clone();
+    let error = run(&path, options, || {
+        let (path, cancel) = (path.clone(), cancel.clone());
+        writer = Some(std::thread::spawn(move || {
+            let sql = Connection::open(path).unwrap();
+            sql.busy_timeout(Duration::from_millis(1500)).unwrap();
+            let written = sql.execute_batch("INSERT INTO w VALUES(1)").is_ok();
+            cancel.cancel();
+            written
+        }));
+    })
+    .unwrap_err();
+    assert!(writer.unwrap().join().unwrap(), "the lock was held on");
+    assert_eq!(error.kind, ProveErrorKind::Changed);
+    assert!(error.seen.contains("the time of the lock that was asked for was over before"), "{error}");
+}
+
+#[test]
+fn a_lock_whose_time_was_over_is_told_where_nobody_wrote() {
+    let database = Database::new("");
+    let options = Options { lock_for: Some(Duration::from_millis(1)), max_rate: Some(8 << 20), ..Options::default() };
+    let proof = run(&database.path(), options, || ()).unwrap();
+    assert_eq!(proof.verdict, Verdict::Pass);
+    assert_eq!(proof.notes, ["the time of the lock was over before the end; the file has not changed since"]);
+}

@@ -29,11 +29,13 @@ pub(crate) fn annotated(schema: &Value, draft: Draft, mistakes: &mut Vec<String>
         draft,
         open: Vec::new(),
         endless: HashSet::new(),
+        visited: HashSet::new(),
         found: Vec::new(),
         steps: 0,
     };
     walk.visit(String::new(), schema, &Path::default(), false);
-    let Walk { endless, found, steps, .. } = walk;
+    let Walk { endless, found, steps, visited, document, .. } = walk;
+    mistakes.extend(not_followed(schema, draft, &visited, document.depends_on_the_way_here()));
     if steps > MANY {
         mistakes.push(format!("the schema opens into more than {MANY} paths: their states cannot be watched"));
     }
@@ -159,11 +161,44 @@ pub(crate) fn positions(schema: &Value, draft: Draft) -> usize {
     most
 }
 
+/// Annotations that no path of a record leads to, though the record may be held to their schema: saying nothing would be a
+/// pass for what they forbid.
+fn not_followed(schema: &Value, draft: Draft, visited: &HashSet<String>, winding: bool) -> Vec<String> {
+    const BEHIND: [&str; 4] = ["not", "contains", "propertyNames", "contentSchema"];
+    let mut found = Vec::new();
+    subschemas::visit(schema, draft, &mut |pointer, members| {
+        let annotated = members.as_object().is_some_and(|members| {
+            annotations::read(members, pointer, &mut Vec::new(), &mut Vec::new()) != Annotations::default()
+        });
+        if !annotated || visited.contains(pointer) {
+            return;
+        }
+        let ends = pointer.match_indices('/').map(|(at, _)| at).chain([pointer.len()]);
+        let behind = ends.zip(pointer.match_indices('/').skip(1).map(|(at, _)| at).chain([pointer.len()])).find_map(
+            |(start, end)| {
+                let word = BEHIND.into_iter().find(|word| pointer.get(start + 1..end) == Some(word))?;
+                visited.contains(&pointer[..start]).then_some(word)
+            },
+        );
+        match behind {
+            Some(word) => found.push(format!("#{pointer}: annotations behind {word} are not followed: say them outside")),
+            None if winding => found.push(format!(
+                "#{pointer}: annotations behind an embedded $id, a $dynamicRef or a $recursiveRef are not followed: refer \
+                 to this schema with a plain $ref, in a document with one $id"
+            )),
+            // A definition that nobody refers to.
+            None => {}
+        }
+    });
+    found
+}
+
 struct Walk<'a> {
     document: Document<'a>,
     draft: Draft,
     open: Vec<String>,
     endless: HashSet<String>,
+    visited: HashSet<String>,
     found: Vec<(Path, Annotations, Vec<String>, bool)>,
     steps: usize,
 }
@@ -180,6 +215,7 @@ impl<'a> Walk<'a> {
             return;
         }
         self.open.push(pointer.clone());
+        self.visited.insert(pointer.clone());
         let annotations = annotations::read(members, &pointer, &mut Vec::new(), &mut Vec::new());
         if annotations != Annotations::default() {
             self.found.push((path.clone(), annotations, self.open.clone(), branch));

@@ -219,6 +219,12 @@ impl<'a> Compiler<'a> {
         if let Some(word) = dynamic.filter(|word| schema.contains_key(*word)) {
             // What it means depends on how the record got here: only the whole record can be handed over.
             self.leave(&mut node, pointer, word, kind::ALL);
+            // In a document of one resource it leads where a plain reference would: a circle is one here, too.
+            let reference = schema.get(word).and_then(Value::as_str);
+            if let Some((target, schema)) = reference.and_then(|reference| self.document.resolve(reference)) {
+                let target = self.node(target, schema);
+                node.also.push(Also::All(target));
+            }
         }
         let unevaluated = [("unevaluatedItems", kind::ARRAY), ("unevaluatedProperties", kind::OBJECT)];
         for (word, kinds) in unevaluated {

@@ -166,8 +166,8 @@ fn a_red_run_never_becomes_the_baseline() {
     run.of(&[&bench.file("green.jsonl", BEFORE)]).unwrap();
     assert_eq!(
         std::fs::metadata(&target).unwrap().len(),
-        size + 4 * 3 - 1,
-        "two bytes and the key each; \"true\" is shorter than \"false\""
+        size + 4 * 8 - 1,
+        "two bytes, and six of a key of one letter, each; \"true\" is shorter than \"false\""
     );
 }
 
@@ -222,4 +222,30 @@ fn what_is_taken_on_is_a_number_of_records_in_all_and_wants_an_earlier_release()
              --previous, or leave it out"
             .to_owned())
     );
+}
+
+#[test]
+fn a_number_and_a_text_are_two_keys_and_an_older_sidecar_is_refused_in_words() {
+    let bench = Bench::new(SCHEMA);
+    let file = bench.file("x.jsonl", "{\"id\":1}\n{\"id\":\"1\"}\n{\"id\":1.0}\n");
+    let report = Run::new(&bench.contract).of(&[&file]).unwrap();
+    assert_eq!((report.duplicates, report.duplicate_keys[0].key.as_str()), (1, "1"));
+    let report = bench.compare("{\"id\":1}\n", "{\"id\":\"1\"}\n").unwrap();
+    assert_eq!(told(&report), r#"; gone ["1"], new ["\"1\""]"#);
+    let sidecar = bench.folder.path().join("baseline");
+    let mut old = std::fs::read(&sidecar).unwrap();
+    old[6] = b'1';
+    std::fs::write(&sidecar, old).unwrap();
+    let refused = bench.against(&sidecar, "{\"id\":1}\n").unwrap_err();
+    assert!(
+        refused.ends_with(
+            "baseline: made by an earlier version, which took the key 1 and the key \"1\" for one: make it again with \
+             `steadfast contract accept`"
+        ),
+        "{refused}"
+    );
+    let bench = Bench::new(r#"{"x-key": ["/a", "/b"], "properties": {"a": {}, "b": {}}}"#);
+    let text = "{\"a\":\"x\\u001fy\",\"b\":\"z\"}\n{\"a\":\"x\",\"b\":\"y\\u001fz\"}\n";
+    let report = Run::new(&bench.contract).of(&[&bench.file("x.jsonl", text)]).unwrap();
+    assert_eq!((report.outcome, report.duplicates), (Outcome::Holds, 0));
 }

@@ -448,3 +448,34 @@ fn items_have_the_default_and_the_severity_of_their_place() {
         .collect();
     assert_eq!(severities, ["[0] Warning", "[1] Error", "[2] Info"]);
 }
+
+#[test]
+fn annotations_and_circles_behind_winding_ways_are_refused() {
+    let cases = [
+        r##"{"$dynamicAnchor": "n", "$dynamicRef": "#n"}"##,
+        r##"{"$dynamicAnchor": "n", "properties": {"below": {"$dynamicRef": "#n"}}}"##,
+        r##"{"$schema": "https://json-schema.org/draft/2019-09/schema", "allOf": [{"$recursiveRef": "#"}]}"##,
+        r##"{"properties": {"a": {"$dynamicRef": "#n"}}, "$defs": {"n": {"$dynamicAnchor": "n", "x-states": {"null": "breach"}}}}"##,
+        r##"{"properties": {"a": {"$ref": "urn:e"}}, "$defs": {"n": {"$id": "urn:e", "x-onInvalid": {"default": 1}}}}"##,
+        r##"{"properties": {"a": {"not": {"properties": {"b": {"x-states": {"null": "breach"}}}}}}}"##,
+        r##"{"properties": {"not": {"x-states": {"null": "breach"}}}, "$defs": {"unused": {"x-states": {"null": "breach"}}}}"##,
+    ];
+    let told: Vec<String> =
+        cases.iter().map(|schema| format!("{schema}\n    {}", check(schema).replace('\n', "\n    "))).collect();
+    insta::assert_snapshot!(told.join("\n"), @r##"
+    {"$dynamicAnchor": "n", "$dynamicRef": "#n"}
+        # -> #: these refer to each other in a circle, and no part of a record is used up on the way: no record could be judged
+    {"$dynamicAnchor": "n", "properties": {"below": {"$dynamicRef": "#n"}}}
+        fine
+    {"$schema": "https://json-schema.org/draft/2019-09/schema", "allOf": [{"$recursiveRef": "#"}]}
+        # -> #/allOf/0 -> #: these refer to each other in a circle, and no part of a record is used up on the way: no record could be judged
+    {"properties": {"a": {"$dynamicRef": "#n"}}, "$defs": {"n": {"$dynamicAnchor": "n", "x-states": {"null": "breach"}}}}
+        #/$defs/n: annotations behind an embedded $id, a $dynamicRef or a $recursiveRef are not followed: refer to this schema with a plain $ref, in a document with one $id
+    {"properties": {"a": {"$ref": "urn:e"}}, "$defs": {"n": {"$id": "urn:e", "x-onInvalid": {"default": 1}}}}
+        #/$defs/n: annotations behind an embedded $id, a $dynamicRef or a $recursiveRef are not followed: refer to this schema with a plain $ref, in a document with one $id
+    {"properties": {"a": {"not": {"properties": {"b": {"x-states": {"null": "breach"}}}}}}}
+        #/properties/a/not/properties/b: annotations behind not are not followed: say them outside
+    {"properties": {"not": {"x-states": {"null": "breach"}}}, "$defs": {"unused": {"x-states": {"null": "breach"}}}}
+        fine
+    "##);
+}

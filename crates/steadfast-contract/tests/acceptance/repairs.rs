@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use steadfast_contract::contract::Profile;
 use steadfast_contract::load::{Done, Unloadable};
 
-use crate::data::{contract, generate, name_cache};
+use steadfast_contract::report::Outcome;
+
+use crate::data::{Run, contract, generate, name_cache};
 
 /// What each of the generator's twelve kinds of damage comes to when it is loaded.
 #[test]
@@ -103,4 +105,37 @@ fn only_the_load_profile_repairs() {
     let contract = contract(r#"{"type": "array", "x-onInvalid": {"default": []}}"#);
     assert!(contract.load(b"null", Profile::Write).is_err());
     assert!(contract.load(b"null", Profile::Load).is_ok());
+}
+
+/// The same by the verb's run: repairs are counted by path, and what cannot be repaired is a finding.
+#[test]
+fn a_run_in_the_profile_load_repairs_counts_and_hands_on_what_holds() {
+    let contract = contract(
+        r#"{"x-key": "/id", "required": ["id"], "properties": {"id": {"type": "integer"},
+            "tags": {"type": "array", "items": {"type": "string"}, "x-onInvalid": {"dropItem": true, "default": []},
+                     "x-states": {"null": {"write": "breach", "load": "repair"}}}}}"#,
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.jsonl");
+    let text = "{\"id\":1,\"tags\":[\"a\"]}\n{\"id\":2,\"tags\":[1,\"b\",2]}\n{\"id\":3,\"tags\":null}\n{\"id\":4,\"tags\":7}\n\
+                {\"id\":\"x\",\"tags\":7}\n{\"id\":6,\n";
+    std::fs::write(&file, text).unwrap();
+    let mut run = Run::new(&contract);
+    run.profile = Profile::Load;
+    run.running.valid = Some(folder.path().join("good.jsonl"));
+    let report = run.of(&[&file]).unwrap();
+    assert_eq!((report.outcome, report.bad, report.repaired), (Outcome::Broken, 2, 3));
+    let repairs: Vec<String> =
+        report.repairs.iter().map(|told| format!("{} {:?} {}", told.path, told.done, told.repairs)).collect();
+    assert_eq!(repairs, ["tags Defaulted 2", "tags[] Dropped 2"]);
+    let findings: Vec<String> =
+        report.findings.iter().map(|finding| format!("{} {}", finding.line, finding.path)).collect();
+    assert_eq!(findings, ["5 id", "6 (record)"]);
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join("good.jsonl")).unwrap(),
+        "{\"id\":1,\"tags\":[\"a\"]}\n{\"id\":2,\"tags\":[\"b\"]}\n{\"id\":3,\"tags\":[]}\n{\"id\":4,\"tags\":[]}\n"
+    );
+    run.profile = Profile::Write;
+    let report = run.of(&[&file]).unwrap();
+    assert_eq!((report.bad, report.repaired), (5, 0));
 }

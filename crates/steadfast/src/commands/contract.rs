@@ -108,7 +108,7 @@ enum ProfileChoice {
     Write,
     /// Also rows, freshness, allowed shares and severities
     Gate,
-    /// What a reader would still refuse, repairs not counted
+    /// As a reader would: what can be repaired is repaired and counted, and the rest is a finding
     Load,
 }
 

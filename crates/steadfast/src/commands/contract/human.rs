@@ -5,6 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use steadfast_contract::explain::Explanation;
 use steadfast_contract::freshness::Fresh;
+use steadfast_contract::load::Done;
 use steadfast_contract::regression::{Change, Keys, Regression};
 use steadfast_contract::report::{Outcome, Report};
 use steadfast_contract::spot_check::Sample;
@@ -58,6 +59,24 @@ pub(super) fn report(report: &Report) -> String {
     if report.groups.len() > SHOWN {
         let more = count((report.groups.len() - SHOWN) as u64, "more kind");
         let _ = writeln!(out, "    and {more} of finding: --json lists them");
+    }
+    if report.repaired > 0 {
+        let _ = writeln!(out, "  {YELLOW}~{YELLOW:#} {} repaired", count(report.repaired, "record"));
+    }
+    for repair in report.repairs.iter().take(SHOWN) {
+        let done = match repair.done {
+            Done::Defaulted => "the default took its place",
+            Done::Dropped => "the item was dropped",
+            Done::KeptTheLast => "of two equal members the last was kept",
+        };
+        let _ = writeln!(out, "      {DIM}{}: {done}, {}{DIM:#}", plain(&repair.path), count(repair.repairs, "time"));
+    }
+    if report.repairs.len() > SHOWN {
+        let _ = writeln!(
+            out,
+            "      {DIM}and {}: --json lists them{DIM:#}",
+            count((report.repairs.len() - SHOWN) as u64, "more path")
+        );
     }
     if report.duplicates > 0 {
         let stand = if report.duplicates == 1 { "stands" } else { "stand" };
