@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use steadfast_contract::check::run;
 use steadfast_contract::contract::Contract;
 use steadfast_contract::finding::{Finding, Place, Severity};
-use steadfast_contract::part::{self, Agreement};
+use steadfast_contract::part::{self, Agreement, Source};
 use steadfast_contract::read::Input;
 use steadfast_contract::report::{Report, tell};
 use steadfast_contract::tally::{Group, GroupKey, Tally};
@@ -22,9 +22,9 @@ fn part_of(running: &Run<'_>, file: &Path, part: (u32, u32)) -> Part {
     let mut with = running.running.clone();
     with.reading.part = Some(part);
     let ran = run(&judge, &[Input::File(file.to_owned())], &with, &Arc::default()).unwrap();
-    let size = std::fs::metadata(file).unwrap().len();
+    let source = Source::of(file).unwrap();
     let mut bytes = Vec::new();
-    part::write(running.contract, ran, &Agreement { part, size, options: "same".to_owned() }, &mut bytes).unwrap();
+    part::write(running.contract, ran, &Agreement { part, source, options: "same".to_owned() }, &mut bytes).unwrap();
     (format!("part{}", part.0), bytes)
 }
 
@@ -83,6 +83,39 @@ fn missing_doubled_foreign_and_damaged_parts_are_refused() {
     let elsewhere: Contract = self::contract(r#"{"x-key": "/id", "properties": {"id": {"type": "integer"}}}"#);
     let foreign = part_of(&Run::new(&elsewhere), &file, (2, 2));
     assert!(refused(&[one, foreign], "same").contains("another contract"));
+}
+
+#[test]
+fn no_byte_of_a_part_changes_unnoticed_and_nothing_may_stand_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data.jsonl");
+    std::fs::write(&file, "{\"id\":\"a\",\"n\":1}\n{\"id\":\"b\",\"n\":2}\n{\"id\":\"a\"}\n").unwrap();
+    let contract = contract(r#"{"x-key": "/id", "properties": {"id": {"type": "string"}, "n": {"type": "integer"}}}"#);
+    let running = Run::new(&contract);
+    let whole = part_of(&running, &file, (1, 1));
+    merged(&running, std::slice::from_ref(&whole), "same").unwrap();
+    for at in 0..whole.1.len() {
+        let mut spoilt = whole.clone();
+        spoilt.1[at] ^= 0x01;
+        assert!(merged(&running, &[spoilt], "same").is_err(), "byte {at} of {}", whole.1.len());
+    }
+    let mut longer = whole;
+    longer.1.push(0);
+    assert!(merged(&running, &[longer], "same").unwrap_err().contains("there is more behind its end"));
+}
+
+#[test]
+fn a_part_of_a_file_of_the_same_name_and_size_is_foreign() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data.jsonl");
+    let contract = contract(r#"{"properties": {"id": {"type": "string"}}}"#);
+    let running = Run::new(&contract);
+    let write = |id: &str| std::fs::write(&file, format!("{{\"id\":\"{id}\"}}\n").repeat(2000)).unwrap();
+    write("a");
+    let first = part_of(&running, &file, (1, 2));
+    write("b");
+    let second = part_of(&running, &file, (2, 2));
+    assert!(merged(&running, &[first, second], "same").unwrap_err().contains("the contents differ"));
 }
 
 fn tally() -> impl Strategy<Value = Tally> {

@@ -10,7 +10,7 @@ use steadfast_contract::check::{Ran, Running, run as judge_all};
 use steadfast_contract::comparison::Comparison;
 use steadfast_contract::contract::Contract;
 use steadfast_contract::judge::{Judge, Look};
-use steadfast_contract::part::{self, Agreement};
+use steadfast_contract::part::{self, Agreement, Source};
 use steadfast_contract::read::{Empty, Form, Input, Reading};
 use steadfast_contract::report::{self, Asked, Report, Written};
 use steadfast_core::exit::Exit;
@@ -240,7 +240,7 @@ fn one_part(args: &Args, contract: &Contract, part: (u32, u32)) -> Result<Exit, 
     if std::io::stdout().is_terminal() {
         return Err(Refused::usage("--part prints a part, which is no text: redirect it, as in > part1"));
     }
-    let size = std::fs::metadata(file).map_err(|why| Refused::usage(format!("{file}: {why}")))?.len();
+    let source = Source::of(Path::new(file)).map_err(|why| Refused::usage(format!("{file}: {why}")))?;
     let judge = Judge::new(contract, args.how.profile.into(), args.how.look(contract, false)?);
     let mut running = args.how.running();
     running.reading.part = Some(part);
@@ -255,7 +255,7 @@ fn one_part(args: &Args, contract: &Contract, part: (u32, u32)) -> Result<Exit, 
     keep_apart(&args.files, &args.contract, &args.compare, &running, None)?;
     let (mut ran, took) = judged(&judge, &inputs(&args.files), &running)?;
     ran.publish();
-    let agreement = Agreement { part, size, options: args.how.options(contract) };
+    let agreement = Agreement { part, source, options: args.how.options(contract) };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     part::write(contract, ran, &agreement, &mut out)
         .map_err(|why| Refused { why: format!("the part cannot be written: {why}"), exit: Exit::CannotTell })?;
