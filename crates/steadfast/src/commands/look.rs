@@ -221,8 +221,24 @@ fn dns(rest: &str) -> Result<Value, Refused> {
 }
 
 fn of_file(path: &Path) -> (&'static str, Value) {
-    let text = path.display().to_string();
-    if is_sqlite(path) { sqlite(&text) } else { ("files", json!({ "path": text })) }
+    if is_sqlite(path) {
+        return sqlite(&path.display().to_string());
+    }
+    // A file is looked at in its folder, a folder by what lies in it.
+    let (folder, glob) = match path.file_name() {
+        Some(name) if !path.is_dir() => (path.parent(), literally(&name.to_string_lossy())),
+        Some(_) | None => (Some(path), "*".to_owned()),
+    };
+    let mut table = json!({ "glob": glob });
+    if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
+        table["folder"] = json!(folder.display().to_string());
+    }
+    ("files", table)
+}
+
+/// A glob that only this name matches.
+fn literally(name: &str) -> String {
+    name.chars().map(|c| if matches!(c, '*' | '?' | '[' | '{') { format!("[{c}]") } else { c.to_string() }).collect()
 }
 
 /// What psql would see: the variables and `~/.pgpass` count, as there is no configuration.
@@ -259,7 +275,8 @@ pub(crate) fn read_look(what: &str, kind: &str, table: &Value) -> Result<Arc<dyn
     let mut problems = Problems::default();
     let node = Node::from_json(table, Span::default());
     let check = node.and_then(|node| kind.read_look(&node, &mut problems));
-    check.map(Arc::from).ok_or_else(|| {
+    // A key that nobody reads would have been looked at as if it were not there.
+    check.filter(|_| problems.is_empty()).map(Arc::from).ok_or_else(|| {
         let said: Vec<String> = problems.into_sorted().into_iter().map(|problem| problem.what).collect();
         refuse(format!("`{what}` cannot be looked at: {}", said.join("; ")))
     })

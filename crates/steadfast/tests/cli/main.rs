@@ -4,6 +4,7 @@ mod contract_telling;
 mod formats;
 mod importing;
 mod interrupt;
+mod looking;
 mod proving;
 mod scoping;
 mod shop;
