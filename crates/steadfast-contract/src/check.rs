@@ -550,12 +550,15 @@ impl Hand<'_, '_> {
                     let pattern = judge.place(&mut self.desk, &repair.place).0.to_string();
                     outcome.tally.note_repair((pattern, repair.done), 1);
                 }
+                if self.note_facts(record, place, Some(&judged), outcome) {
+                    self.keyless(raw, place, outcome);
+                    return None;
+                }
                 // A row of CSV cannot be written back here: it is neither handed on as it is nor kept back.
                 if self.file.running.valid.is_some() && std::ptr::eq(record, raw) {
                     outcome.good.extend_from_slice(value.to_string().as_bytes());
                     outcome.good.push(b'\n');
                 }
-                self.note_facts(record, place, Some(&judged), outcome);
                 return None;
             }
             Err(Unloadable::Unrepairable(mut breaches)) => {
@@ -571,6 +574,9 @@ impl Hand<'_, '_> {
     }
 
     fn good(&mut self, record: &[u8], raw: &[u8], place: Place, judged: Option<&Judged>, outcome: &mut Outcome) {
+        if self.note_facts(record, place, judged, outcome) {
+            return self.keyless(raw, place, outcome);
+        }
         if self.file.running.valid.is_some() {
             let spans_lines = std::ptr::eq(record, raw) && memchr::memchr(b'\n', raw.trim_ascii_end()).is_some();
             if spans_lines {
@@ -585,7 +591,32 @@ impl Hand<'_, '_> {
                 outcome.good.push(b'\n');
             }
         }
-        self.note_facts(record, place, judged, outcome);
+    }
+
+    /// A record without a key is not among the good ones: it goes where it can be looked at.
+    fn keyless(&mut self, raw: &[u8], place: Place, outcome: &mut Outcome) {
+        if self.file.running.quarantine.is_some() {
+            outcome.bad.extend_from_slice(raw);
+            if !raw.ends_with(b"\n") {
+                outcome.bad.push(b'\n');
+            }
+            outcome.findings.push((self.file.name.clone(), self.no_key(place)));
+        }
+    }
+
+    fn no_key(&self, place: Place) -> Finding {
+        let paths: Vec<String> = self.file.judge.contract.key().iter().map(ToString::to_string).collect();
+        Finding {
+            place,
+            key: None,
+            path: paths.join(", "),
+            pattern: paths.join(", "),
+            keyword: "x-key".to_owned(),
+            expected: "a key: text or a number".to_owned(),
+            seen: "none".to_owned(),
+            seen_kind: "absent".to_owned(),
+            severity: crate::finding::Severity::Error,
+        }
     }
 
     fn bad(&mut self, breaches: Vec<Breach>, judged: Option<&Judged>, raw: &[u8], place: Place, outcome: &mut Outcome) {
@@ -634,8 +665,8 @@ impl Hand<'_, '_> {
             .collect()
     }
 
-    /// Counts states and times, and files the record by its key.
-    fn note_facts(&mut self, record: &[u8], place: Place, judged: Option<&Judged>, outcome: &mut Outcome) {
+    /// Counts states and times, and files the record by its key. The answer: it has to have a key, and has none.
+    fn note_facts(&mut self, record: &[u8], place: Place, judged: Option<&Judged>, outcome: &mut Outcome) -> bool {
         let judge = self.file.judge;
         for (counts, mask) in outcome.tally.states.iter_mut().zip(&self.desk.facts.masks) {
             for (count, state) in counts.iter_mut().zip(State::ALL) {
@@ -660,7 +691,7 @@ impl Hand<'_, '_> {
             }
         }
         if !judge.keyed {
-            return;
+            return false;
         }
         self.key.clear();
         self.word.clear();
@@ -679,7 +710,7 @@ impl Hand<'_, '_> {
                     has
                 }
                 // No JSON, no key: told as a finding already.
-                None => return,
+                None => return false,
             },
             None => {
                 if let Some((start, end)) = self.desk.facts.attribution
@@ -705,24 +736,13 @@ impl Hand<'_, '_> {
         };
         if !has_key {
             outcome.tally.keyless += 1;
-            let paths: Vec<String> = judge.contract.key().iter().map(ToString::to_string).collect();
-            let finding = Finding {
-                place,
-                key: None,
-                path: paths.join(", "),
-                pattern: paths.join(", "),
-                keyword: "x-key".to_owned(),
-                expected: "a key: text or a number".to_owned(),
-                seen: "none".to_owned(),
-                seen_kind: "absent".to_owned(),
-                severity: crate::finding::Severity::Error,
-            };
-            outcome.tally.note(vec![finding], self.file.running.keep);
-            return;
+            outcome.tally.note(vec![self.no_key(place)], self.file.running.keep);
+            return true;
         }
         if let Err(why) = self.collector.push(&self.key, &self.word, place) {
             self.keys_lost.get_or_insert(not_kept(&why));
         }
+        false
     }
 
     /// A noted value: places are in the text that was walked, of which `record` is a part.
@@ -747,7 +767,8 @@ impl Hand<'_, '_> {
         if !first {
             return;
         }
-        let place = Place { file: self.file.number, stretch: block.stretch, line: 0, offset: block.offset };
+        let line = block.head_lines;
+        let place = Place { file: self.file.number, stretch: block.stretch, line, offset: block.offset };
         let pieces = std::mem::take(&mut outcome.bad);
         self.too_long(b"", place, outcome);
         // The bytes are the pieces themselves.

@@ -102,6 +102,8 @@ pub struct Contract {
     pub foreign: Vec<String>,
     /// xxh3 of the schema and the envelope: parts of one run must agree on it.
     pub fingerprint: u64,
+    /// The files that it was read from: its own, the schema that an envelope links to, and those that references lead to.
+    pub files: Vec<PathBuf>,
     pub(crate) plan: Plan,
     pub(crate) official: jsonschema::Validator,
     pub(crate) reached: Vec<Reached>,
@@ -122,7 +124,8 @@ impl Contract {
         let document = parse(&text, yaml).map_err(broken)?;
         let folder = file.parent().map(PathBuf::from).unwrap_or_default();
         if !Envelope::is_one(&document) {
-            return Contract::build(&name, document, None, 0, &folder, options);
+            let contract = Contract::build(&name, document, None, 0, &folder, options);
+            return contract.map(|contract| contract.also_read_from([file.to_owned()]));
         }
         let mut mistakes = Vec::new();
         let envelope = Envelope::read(&document, &mut mistakes);
@@ -139,8 +142,16 @@ impl Contract {
                 std::fs::read(&file).map_err(|why| broken(format!("record schema {}: {why}", file.display())))?;
             (parse(&text, false).map_err(|why| broken(format!("record schema {link}: {why}")))?, link.clone())
         };
-        let folder = folder.join(&place).parent().map(PathBuf::from).unwrap_or_default();
-        Contract::build(&name, schema, Some(envelope), xxhash_rust::xxh3::xxh3_64(&text), &folder, options)
+        let linked = folder.join(&place);
+        let folder = linked.parent().map(PathBuf::from).unwrap_or_default();
+        let contract =
+            Contract::build(&name, schema, Some(envelope), xxhash_rust::xxh3::xxh3_64(&text), &folder, options);
+        contract.map(|contract| contract.also_read_from([file.to_owned(), linked]))
+    }
+
+    fn also_read_from(mut self, files: impl IntoIterator<Item = PathBuf>) -> Contract {
+        self.files.extend(files);
+        self
     }
 
     /// Reads a contract from the text of a JSON Schema; references to other files are relative to the current folder.
@@ -241,8 +252,10 @@ impl Contract {
         let fingerprint = xxhash_rust::xxh3::xxh3_64_with_seed(schema.to_string().as_bytes(), seed);
         let name = name.to_owned();
         let positions = reach::positions(&schema, draft);
+        let files = others.keys().filter_map(|address| sources::file_of(address, folder)).collect();
         let mut contract = Contract {
             name,
+            files,
             schema,
             draft,
             envelope,

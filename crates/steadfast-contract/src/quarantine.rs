@@ -157,12 +157,13 @@ impl Whole {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
         };
-        // As a file that is written plainly would have it: what stands there keeps its mode, and a new one follows the umask.
-        let mode = fs::metadata(target).map_or_else(|_| fs::Permissions::from_mode(0o666), |there| there.permissions());
+        // As a file that is written plainly would have it: a new one follows the umask, and what stands there keeps its mode.
+        let there = fs::metadata(target).map(|there| there.permissions()).ok();
         let file = tempfile::Builder::new()
             .prefix(".steadfast-")
-            .permissions(mode)
+            .permissions(fs::Permissions::from_mode(0o666))
             .tempfile_in(folder)
+            .and_then(|file| there.map_or(Ok(()), |mode| file.as_file().set_permissions(mode)).map(|()| file))
             .map_err(|why| format!("{}: cannot be made: {why}", target.display()))?;
         Ok(Whole { target: target.to_owned(), out: BufWriter::new(file) })
     }

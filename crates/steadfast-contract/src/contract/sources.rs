@@ -38,7 +38,7 @@ impl Retriever {
             },
             // A schema without an $id: its references are files beside it.
             "json-schema" => {
-                let file = self.folder.join(uri.path().as_str().trim_start_matches('/'));
+                let file = beside(&self.folder, uri.path().as_str());
                 let text = std::fs::read(&file)
                     .map_err(|why| format!("{}: a reference leads to this file: {why}", file.display()))?;
                 serde_json::from_slice(&text).map_err(|why| format!("{}: {why}", file.display()))
@@ -63,6 +63,16 @@ impl Retrieve for Retriever {
             why.into()
         })
     }
+}
+
+/// The file behind the address of a document that was got, if it is one.
+pub(crate) fn file_of(address: &str, folder: &Path) -> Option<PathBuf> {
+    let path = address.strip_prefix("json-schema://")?;
+    Some(beside(folder, path.split('#').next().unwrap_or(path)))
+}
+
+fn beside(folder: &Path, path: &str) -> PathBuf {
+    folder.join(path.trim_start_matches('/'))
 }
 
 pub(crate) fn is_remote(address: &Value) -> bool {

@@ -29,7 +29,48 @@ pub(crate) struct Csv {
     max_record: usize,
     header: Vec<u8>,
     columns: Vec<Column>,
+    /// A row that is longer than is judged passes by in pieces: how far it was looked through.
+    passing: Option<Within>,
     finished: bool,
+}
+
+/// Where a scan for a row's end stands, as [`row_end`] goes.
+#[derive(Debug, Clone, Copy)]
+struct Within {
+    quoted: bool,
+    /// A quote within quotes: the next byte says what it was.
+    closing: bool,
+    before: u8,
+}
+
+impl Within {
+    /// At the beginning of a row.
+    fn new() -> Within {
+        Within { quoted: false, closing: false, before: b',' }
+    }
+
+    /// Behind the row's line end, if it ends within `text`.
+    fn end(&mut self, text: &[u8]) -> Option<usize> {
+        for (at, byte) in text.iter().enumerate() {
+            if self.quoted && self.closing {
+                self.closing = false;
+                if *byte == b'"' {
+                    continue;
+                }
+                self.quoted = false;
+                self.before = b'"';
+            }
+            match byte {
+                b'"' if self.quoted => self.closing = true,
+                _ if self.quoted => {}
+                b'\n' => return Some(at + 1),
+                b'"' if self.before == b',' => self.quoted = true,
+                _ => {}
+            }
+            self.before = *byte;
+        }
+        None
+    }
 }
 
 struct Column {
@@ -56,6 +97,11 @@ impl Csv {
                     let why = "there is no header, so there is nothing to judge: the first row names the columns";
                     return Err(Fault::Unreadable(format!("{name}: {why}")));
                 }
+                RowEnd::CutShort | RowEnd::More if tail.len() > reading.max_record => {
+                    let why =
+                        "the header does not end within the longest record that is judged: is it CSV, is a quote open?";
+                    return Err(Fault::Unreadable(format!("{name}: {why} (--max-record)")));
+                }
                 RowEnd::CutShort | RowEnd::More => {}
             }
         };
@@ -81,8 +127,27 @@ impl Csv {
             max_record: reading.max_record,
             header: tail,
             columns,
+            passing: None,
             finished: false,
         })
+    }
+
+    /// The next piece of a row that is longer than is judged; what stands behind it waits for the next block.
+    fn pass(&mut self, mut within: Within, first: bool, block: &mut Block) -> Result<bool, Fault> {
+        std::mem::swap(&mut block.bytes, &mut block.rows);
+        block.rows.clear();
+        if block.bytes.is_empty() {
+            self.source.read(&mut block.bytes, self.block.max(1))?;
+        }
+        let is_over = block.bytes.is_empty();
+        let end = within.end(&block.bytes);
+        if let Some(end) = end {
+            self.tail = block.bytes.split_off(end);
+        }
+        self.passing = if end.is_none() && !is_over { Some(within) } else { None };
+        self.offset += block.bytes.len() as u64;
+        block.sort = Sort::Oversized { first, last: self.passing.is_none() };
+        Ok(true)
     }
 
     fn translate(&self, row: &[u8], line: u64, out: &mut Vec<u8>) -> Result<Option<String>, Fault> {
@@ -140,6 +205,9 @@ impl Blocks for Csv {
         // Lines are counted from the header on, in the first stretch.
         let base = if block.stretch == 0 { self.line } else { 0 };
         block.head_lines = base;
+        if let Some(within) = self.passing.take() {
+            return self.pass(within, false, block);
+        }
         let mut units = Vec::new();
         let mut size = self.block;
         let mut used = 0;
@@ -193,10 +261,7 @@ impl Blocks for Csv {
                 break;
             }
             if size > self.max_record {
-                return Err(Fault::Unreadable(format!(
-                    "{}: a row of more than {} bytes (a quote that is never closed?)",
-                    self.source.name, self.max_record
-                )));
+                return self.pass(Within::new(), true, block);
             }
             size *= 2;
         }

@@ -279,9 +279,12 @@ fn what_is_kept_as_good_has_the_mode_that_a_file_has() {
     run.running.valid = Some(good.clone());
     run.of(&[&data]).unwrap();
     assert_eq!(mode(&good), mode(&plain));
-    std::fs::set_permissions(&good, std::fs::Permissions::from_mode(0o600)).unwrap();
-    run.of(&[&data]).unwrap();
-    assert_eq!(mode(&good), 0o600);
+    // Also one that the umask would not give.
+    for kept in [0o600, 0o666] {
+        std::fs::set_permissions(&good, std::fs::Permissions::from_mode(kept)).unwrap();
+        run.of(&[&data]).unwrap();
+        assert_eq!(mode(&good), kept);
+    }
 }
 
 /// Outcome, and the items of the quarantine, of an array whose second item is longer than is judged.
@@ -341,4 +344,58 @@ fn a_quote_where_none_belongs_is_the_fault_of_its_own_row() {
         }));
         assert_eq!(said, "Broken 4 records, 3 bad [2:(record):csv 4:(record):csv 5:n:type] ", "{block}");
     }
+}
+
+#[test]
+fn a_row_that_is_longer_than_is_judged_takes_none_of_the_others_with_it() {
+    let contract = contract(SCHEMA);
+    for (long, block) in
+        [("x".repeat(900), 64), ("\"a,\n\"\"b\"\"\n".repeat(40) + "\"", 65), ("x".repeat(900), 1 << 18)]
+    {
+        let long = format!(
+            "l,1,{}",
+            if long.starts_with('"') { format!("\"{}", &long[1..].replace('"', "\"\"")) + "\"" } else { long }
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.csv");
+        std::fs::write(&file, format!("id,n,note\n{long}\na,1,x\nb,x,y\n")).unwrap();
+        let mut run = Run::new(&contract);
+        run.running.reading.csv_empty = Some(Empty::Null);
+        run.running.reading.max_record = 100;
+        run.running.reading.block = block;
+        run.running.quarantine = Some(folder.path().join("bad"));
+        run.running.valid = Some(folder.path().join("good"));
+        let report = run.of(&[&file]).unwrap();
+        assert_eq!((report.records, report.bad, report.cannot_tell), (3, 2, vec![]), "{block}");
+        let places: Vec<(u64, &str)> = report.findings.iter().map(|one| (one.line, one.keyword.as_str())).collect();
+        let after = 4 + long.matches('\n').count() as u64;
+        assert_eq!(places, [(2, "maxRecord"), (after, "type")], "{block}");
+        let kept = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(
+            [kept("bad/records.jsonl"), kept("good")],
+            [format!("{long}\nb,x,y\n"), "id,n,note\na,1,x\n".to_owned()]
+        );
+    }
+    let said = told(check(&contract, "x.csv", "x".repeat(5000).as_bytes(), |run| {
+        run.running.reading.max_record = 100;
+        run.running.reading.block = 64;
+    }));
+    assert!(said.contains("the header does not end within the longest record"), "{said}");
+}
+
+#[test]
+fn a_record_without_a_key_is_not_among_the_good_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.jsonl");
+    // The schema allows what the key does not: another sort of value.
+    std::fs::write(&file, "{\"k\":\"a\"}\n{\"k\":null}\n{}\n{\"k\":1}\n").unwrap();
+    let keyless = contract(r#"{"x-key": "/k", "properties": {"k": {}}}"#);
+    let mut run = Run::new(&keyless);
+    run.running.quarantine = Some(folder.path().join("bad"));
+    run.running.valid = Some(folder.path().join("good"));
+    let report = run.of(&[&file]).unwrap();
+    assert_eq!((report.outcome, report.keyless, report.bad), (Outcome::Broken, 2, 0));
+    let kept = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!([kept("bad/records.jsonl"), kept("good")], ["{\"k\":null}\n{}\n", "{\"k\":\"a\"}\n{\"k\":1}\n"]);
+    assert_eq!(kept("bad/findings.jsonl").matches("\"x-key\"").count(), 2);
 }

@@ -48,12 +48,36 @@ fn nothing_that_is_read_is_written_over_by_whatever_name() {
 }
 
 #[test]
+fn a_part_is_not_printed_onto_the_file_that_it_is_a_part_of() {
+    let folder = Workplace::new();
+    let data = "{\"id\":\"x\"}\n";
+    folder.write("a.jsonl", data);
+    folder.write("c.json", r#"{"properties": {"id": {"type": "string"}}}"#);
+    let arguments = ["contract", "check", "a.jsonl", "--contract", "c.json", "--part", "1/1"];
+    let onto = |name: &str| {
+        let script = format!(r#"exec "$0" "$@" >>{name}"#);
+        folder.start_through("bash", &["-c", &script], &arguments).wait()
+    };
+    onto("a.jsonl").exits(2).tells("standard output would be written over the data");
+    assert_eq!(std::fs::read_to_string(folder.path().join("a.jsonl")).unwrap(), data);
+    onto("part1").exits(0);
+}
+
+#[test]
 fn a_baseline_takes_the_place_of_no_other_file() {
     refused(&["check", "a.jsonl", "--write-baseline", "notes.txt"], "a file that is no baseline");
     refused(&["accept", "a.jsonl", "--write-baseline", "notes.txt"], "a file that is no baseline");
     let folder = Workplace::new();
     folder.write("a.jsonl", "{\"id\":\"x\"}\n");
     folder.write("c.json", r#"{"x-key": "/id", "properties": {"id": {"type": "string"}}}"#);
+    // Only a baseline may take its place, and a schema that the contract leads to is read as the contract is.
+    folder.run(&["contract", "accept", "a.jsonl", "--contract", "c.json", "--baseline", "b"]).exits(0);
+    let over = ["contract", "check", "a.jsonl", "--contract", "c.json", "--baseline", "b", "--valid", "b"];
+    folder.run(&over).exits(2).tells("over the baseline that is compared with");
+    folder.write("linked.json", r#"{"type": "string"}"#);
+    folder.write("leads.json", r#"{"x-key": "/id", "properties": {"id": {"$ref": "linked.json"}}}"#);
+    let over = ["contract", "check", "a.jsonl", "--contract", "leads.json", "--valid", "linked.json"];
+    folder.run(&over).exits(2).tells("over the contract");
     for _ in 0..2 {
         folder.run(&["contract", "accept", "a.jsonl", "--contract", "c.json", "--baseline", "b"]).exits(0);
         let check =

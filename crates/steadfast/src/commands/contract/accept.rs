@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
     }
     let asked = Asked { write_baseline: Some(target.clone()), keep_keys: args.keep_keys, ..asked };
     let running = args.how.running();
-    keep_apart(&args.files, &args.contract, &args.compare, &running, Some(&target))?;
+    keep_apart(&args.files, &contract, &args.compare, &running, Some(&target))?;
     let ended = whole(&contract, &args.files, &args.how, &args.compare, running, asked)?;
     ended.print(args.json);
     if !args.json {

@@ -127,7 +127,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
     let asked = args.compare.asked(&args.how);
     let asked = Asked { write_baseline: args.write_baseline.clone(), keep_keys: args.keep_keys, ..asked };
     let running = Running { quarantine: args.quarantine.clone(), valid: args.valid.clone(), ..args.how.running() };
-    keep_apart(&args.files, &args.contract, &args.compare, &running, asked.write_baseline.as_deref())?;
+    keep_apart(&args.files, &contract, &args.compare, &running, asked.write_baseline.as_deref())?;
     let ended = whole(&contract, &args.files, &args.how, &args.compare, running, asked)?;
     ended.print(args.json);
     Ok(exit_of(ended.report.outcome))
@@ -252,7 +252,7 @@ fn one_part(args: &Args, contract: &Contract, part: (u32, u32)) -> Result<Exit, 
     };
     running.quarantine = args.quarantine.as_ref().map(own);
     running.valid = args.valid.as_ref().map(own);
-    keep_apart(&args.files, &args.contract, &args.compare, &running, None)?;
+    keep_apart(&args.files, contract, &args.compare, &running, None)?;
     let (mut ran, took) = judged(&judge, &inputs(&args.files), &running)?;
     ran.publish();
     let agreement = Agreement { part, source, options: args.how.options(contract) };
@@ -266,15 +266,20 @@ fn one_part(args: &Args, contract: &Contract, part: (u32, u32)) -> Result<Exit, 
 /// Nothing that a run reads may be what it writes.
 pub(super) fn keep_apart(
     files: &[String],
-    contract: &ContractFile,
+    contract: &Contract,
     compare: &Compare,
     running: &Running,
     baseline: Option<&Path>,
 ) -> Result<(), Refused> {
+    // `>> data.jsonl`; a pipe or a terminal is no file that could be lost.
+    let stdout = Path::new("/dev/stdout");
+    let redirected = stdout.metadata().is_ok_and(|there| there.is_file()).then_some(stdout);
     Places::default()
         .reads("the data", files.iter().map(Path::new))
-        .reads("the contract", [contract.contract.as_path()])
+        .reads("the contract", contract.files.iter().map(PathBuf::as_path))
         .reads("the earlier release", compare.previous.as_deref().map(Path::new))
+        .compares_with(compare.baseline.as_deref())
+        .writes("standard output", redirected)
         .writes("--valid", running.valid.as_deref())
         .writes_baseline(baseline)
         .fills("--quarantine", running.quarantine.as_deref())

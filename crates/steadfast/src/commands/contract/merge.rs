@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Refused> {
     let judge = Judge::new(&contract, args.how.profile.into(), args.how.look(&contract, wants_keys)?);
     Places::default()
         .reads("a part", args.parts.iter().map(PathBuf::as_path))
-        .reads("the contract", [args.contract.contract.as_path()])
+        .reads("the contract", contract.files.iter().map(PathBuf::as_path))
         .writes_baseline(args.write_baseline.as_deref())
         .keep_apart()?;
     let mut parts = Vec::new();

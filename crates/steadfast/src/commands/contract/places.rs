@@ -15,6 +15,7 @@ pub(super) struct Places<'a> {
     written: Vec<(&'static str, &'a Path)>,
     folders: Vec<(&'static str, &'a Path)>,
     baseline: Option<&'a Path>,
+    compared: Option<&'a Path>,
 }
 
 impl<'a> Places<'a> {
@@ -43,6 +44,12 @@ impl<'a> Places<'a> {
         self.writes("the baseline", file)
     }
 
+    /// A baseline that is compared with, which only a baseline may be written over.
+    pub(super) fn compares_with(mut self, file: Option<&'a Path>) -> Places<'a> {
+        self.compared = file;
+        self
+    }
+
     /// Refuses what would be lost.
     pub(super) fn keep_apart(self) -> Result<(), Refused> {
         let refuse = |flag: &str, place: &Path, what: &str| {
@@ -56,6 +63,10 @@ impl<'a> Places<'a> {
             if let Some((what, _)) = self.read.iter().find(|(_, read)| Identity::of(read) == own) {
                 return refuse(flag, place, what);
             }
+            let compared = self.compared.filter(|_| Some(*place) != self.baseline);
+            if compared.is_some_and(|compared| Identity::of(compared) == own) {
+                return refuse(flag, place, "the baseline that is compared with");
+            }
             if let Some((other, _)) = self.written[..at].iter().find(|(_, other)| Identity::of(other) == own) {
                 return refuse(flag, place, other);
             }
@@ -63,7 +74,8 @@ impl<'a> Places<'a> {
         for (flag, folder) in &self.folders {
             let read = self.read.iter().map(|(what, read)| (what.as_str(), *read));
             let written = self.written.iter().map(|(other, place)| (*other, *place));
-            for (what, place) in read.chain(written) {
+            let compared = self.compared.map(|place| ("the baseline that is compared with", place));
+            for (what, place) in read.chain(written).chain(compared) {
                 if whole(place).starts_with(whole(folder)) {
                     return refuse(flag, folder, &format!("{what} ({})", place.display()));
                 }
