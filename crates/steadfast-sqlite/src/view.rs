@@ -7,7 +7,7 @@
 //! keeps checkpoints away from it. Anything else is tried again. With a WAL that nobody uses, nothing is opened through
 //! SQLite: the log is read as it lies, and file and log are compared before and after.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,6 +73,8 @@ struct Log {
     view: WalView,
     file: Arc<File>,
     header: Option<WalHeader>,
+    /// As it was before it was read, where nothing holds it: a change while it was read is a change.
+    before: Option<Metadata>,
     pin: Option<Connection>,
 }
 
@@ -152,7 +154,10 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened, ProveError>
             return Ok(Opened::Faulty(vec![Finding::new(Code::ForeignWal, expected, seen)], None));
         }
         wal_report = Some(log.report());
-        let meta = log.file.metadata().map_err(io("cannot look at the WAL"))?;
+        let meta = match log.before {
+            Some(before) => before,
+            None => log.file.metadata().map_err(io("cannot look at the WAL"))?,
+        };
         watched = Some(WatchedWal {
             path: journal::beside(path, "-wal"),
             header: log.header,
@@ -338,12 +343,13 @@ fn take_log(path: &Path) -> Result<Option<Log>, ProveError> {
     if let Some(shm) = shm_in_use(path)? {
         return pin(path, &shm, &file).map(Some);
     }
+    let before = Some(file.metadata().map_err(wal_error)?);
     let header = WalHeader::read(&file).map_err(wal_error)?;
     let view = match &header {
         Some(header) => header.frames(&file, None).map_err(wal_error)?.unwrap_or_default(),
         None => WalView::default(),
     };
-    Ok(Some(Log { view, file, header, pin: None }))
+    Ok(Some(Log { view, file, header, before, pin: None }))
 }
 
 /// The `-shm` file, if any connection uses it.
@@ -381,7 +387,7 @@ fn pin(path: &Path, shm: &File, wal: &Arc<File>) -> Result<Log, ProveError> {
         let is_copied_back = before == after && after.copied_back == after.frames;
         if is_copied_back {
             let header = WalHeader::read(wal).map_err(io)?;
-            return Ok(Log { view: WalView::default(), file: Arc::clone(wal), header, pin: Some(sql) });
+            return Ok(Log { view: WalView::default(), file: Arc::clone(wal), header, before: None, pin: Some(sql) });
         }
         if after.copied_back >= before.frames {
             continue;
@@ -391,7 +397,9 @@ fn pin(path: &Path, shm: &File, wal: &Arc<File>) -> Result<Log, ProveError> {
             continue;
         };
         match header.frames(wal, Some(after.frames)).map_err(io)? {
-            Some(view) => return Ok(Log { view, file: Arc::clone(wal), header: Some(header), pin: Some(sql) }),
+            Some(view) => {
+                return Ok(Log { view, file: Arc::clone(wal), header: Some(header), before: None, pin: Some(sql) });
+            }
             None => last = format!("frame {} is no commit on an unbroken chain of checksums", after.frames),
         }
     }
