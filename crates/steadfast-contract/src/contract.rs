@@ -124,7 +124,7 @@ impl Contract {
         let document = parse(&text, yaml).map_err(broken)?;
         let folder = file.parent().map(PathBuf::from).unwrap_or_default();
         if !Envelope::is_one(&document) {
-            let contract = Contract::build(&name, document, None, 0, &folder, options);
+            let contract = stack::with_room(|| Contract::build(&name, document, None, 0, &folder, options));
             return contract.map(|contract| contract.also_read_from([file.to_owned()]));
         }
         let mut mistakes = Vec::new();
@@ -144,8 +144,8 @@ impl Contract {
         };
         let linked = folder.join(&place);
         let folder = linked.parent().map(PathBuf::from).unwrap_or_default();
-        let contract =
-            Contract::build(&name, schema, Some(envelope), xxhash_rust::xxh3::xxh3_64(&text), &folder, options);
+        let seed = xxhash_rust::xxh3::xxh3_64(&text);
+        let contract = stack::with_room(|| Contract::build(&name, schema, Some(envelope), seed, &folder, options));
         contract.map(|contract| contract.also_read_from([file.to_owned(), linked]))
     }
 
@@ -157,21 +157,11 @@ impl Contract {
     /// Reads a contract from the text of a JSON Schema; references to other files are relative to the current folder.
     pub fn parse(name: &str, schema: &[u8], options: &Options) -> Result<Contract, Broken> {
         let document = parse(schema, false).map_err(|what| Broken { name: name.to_owned(), mistakes: vec![what] })?;
-        Contract::build(name, document, None, 0, FilePath::new(""), options)
+        stack::with_room(|| Contract::build(name, document, None, 0, FilePath::new(""), options))
     }
 
+    /// On a stack with room for whatever the schema is.
     fn build(
-        name: &str,
-        schema: Value,
-        envelope: Option<Envelope>,
-        seed: u64,
-        folder: &FilePath,
-        options: &Options,
-    ) -> Result<Contract, Broken> {
-        stack::with_room(|| Contract::build_here(name, schema, envelope, seed, folder, options))
-    }
-
-    fn build_here(
         name: &str,
         schema: Value,
         envelope: Option<Envelope>,

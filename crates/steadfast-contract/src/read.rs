@@ -4,6 +4,7 @@
 mod array;
 pub(crate) mod csv;
 mod lines;
+mod oversized;
 mod single;
 pub(crate) mod source;
 

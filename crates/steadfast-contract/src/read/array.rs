@@ -1,5 +1,6 @@
 //! One JSON array, however long: its items are the records, and only a block of them is held.
 
+use crate::read::oversized::{self, Piece};
 use crate::read::source::Source;
 use crate::read::{Block, Blocks, Fault, Reading, Sort, Unit};
 
@@ -96,22 +97,17 @@ impl Array {
 
     /// The next piece of an item that is longer than is judged; what stands behind it waits for the next block.
     fn pass(&mut self, mut within: Within, first: bool, block: &mut Block) -> Result<bool, Fault> {
-        if block.bytes.is_empty() {
-            self.source.read(&mut block.bytes, self.block.max(1))?;
-        }
-        let is_over = block.bytes.is_empty();
-        let end = within.end(&block.bytes);
-        if let Some(end) = end {
-            self.tail = block.bytes.split_off(end);
-            self.state = State::AfterAnItem;
-        }
-        self.passing = if end.is_none() && !is_over { Some(within) } else { None };
-        if is_over {
-            // The item, and with it the array, is cut short.
-            self.state = State::BeforeAnItem { first: false };
-        }
+        let piece = oversized::piece(&mut self.source, self.block, first, block, |text| within.end(text))?;
         self.offset += block.bytes.len() as u64;
-        block.sort = Sort::Oversized { first, last: self.passing.is_none() };
+        match piece {
+            Piece::Inside => self.passing = Some(within),
+            Piece::Last(behind) => {
+                self.tail = behind;
+                self.state = State::AfterAnItem;
+            }
+            // The item, and with it the array, is cut short.
+            Piece::CutShort => self.state = State::BeforeAnItem { first: false },
+        }
         Ok(true)
     }
 }

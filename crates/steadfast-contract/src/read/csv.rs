@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::contract::Contract;
+use crate::read::oversized::{self, Piece};
 use crate::read::source::Source;
 use crate::read::{Block, Blocks, Fault, Reading, Sort, Unit};
 use crate::states::{Path, Step};
@@ -136,17 +137,13 @@ impl Csv {
     fn pass(&mut self, mut within: Within, first: bool, block: &mut Block) -> Result<bool, Fault> {
         std::mem::swap(&mut block.bytes, &mut block.rows);
         block.rows.clear();
-        if block.bytes.is_empty() {
-            self.source.read(&mut block.bytes, self.block.max(1))?;
-        }
-        let is_over = block.bytes.is_empty();
-        let end = within.end(&block.bytes);
-        if let Some(end) = end {
-            self.tail = block.bytes.split_off(end);
-        }
-        self.passing = if end.is_none() && !is_over { Some(within) } else { None };
+        let piece = oversized::piece(&mut self.source, self.block, first, block, |text| within.end(text))?;
         self.offset += block.bytes.len() as u64;
-        block.sort = Sort::Oversized { first, last: self.passing.is_none() };
+        match piece {
+            Piece::Inside => self.passing = Some(within),
+            Piece::Last(behind) => self.tail = behind,
+            Piece::CutShort => {}
+        }
         Ok(true)
     }
 
