@@ -247,9 +247,7 @@ impl<'a> Run<'a> {
                 if let (true, Some(halt)) = (schema.trees.iter().any(|tree| tree.root == 0), self.bell.rings()) {
                     return Err(Ended::Halted(halt));
                 }
-                let Look { source, header, identity, .. } = *look;
-                let ready = Ready { source, header, identity, sql: &pinned.sql };
-                self.judge(schema, &ready, gathered, proof)
+                self.judge(schema, look, &pinned.sql, gathered, proof)
             }
             Err(why) if is_of_the_machine(&why) || self.bell.rings().is_some() => {
                 // A file that became shorter meanwhile is told as that.
@@ -269,12 +267,13 @@ impl<'a> Run<'a> {
     fn judge(
         &mut self,
         schema: Schema,
-        ready: &Ready<'_>,
+        look: &Look<'_>,
+        sql: &rusqlite::Connection,
         gathered: &mut Gathered,
         proof: &mut Proof,
     ) -> Result<(), Ended> {
         let options = self.options;
-        let (source, header) = (ready.source, ready.header);
+        let (source, header) = (look.source, look.header);
         if let Some(wanted) = &options.table
             && !schema.tables.iter().any(|table| table.name.eq_ignore_ascii_case(wanted))
             && !schema.virtuals.iter().any(|table| table.name.eq_ignore_ascii_case(wanted))
@@ -301,7 +300,7 @@ impl<'a> Run<'a> {
         let saved = match &options.resume {
             Some(path) if !options.restart => {
                 let scope = scope_of(options);
-                resume::load(path, self.path, ready.identity, &scope, &plan, options.max_findings)?
+                resume::load(path, self.path, look.identity, &scope, &plan, options.max_findings)?
             }
             Some(_) | None => None,
         };
@@ -384,7 +383,7 @@ impl<'a> Run<'a> {
         gathered.halted = passed.halted;
         let save = |share: &Share, map: &PageMap, next_page: u32| -> Result<bool, ProveError> {
             let Some(path) = &options.resume else { return Ok(false) };
-            resume::save(path, ready.identity, &scope_of(options), key, next_page, share, map)
+            resume::save(path, look.identity, &scope_of(options), key, next_page, share, map)
                 .map_err(state("cannot save the state", path))?;
             Ok(true)
         };
@@ -448,7 +447,7 @@ impl<'a> Run<'a> {
             let so_far = findings.list().len() as u64;
             self.tell_now(Stage::ThroughSqlite, source.pages, source, so_far);
             let asked = through_sqlite::Asked {
-                sql: ready.sql,
+                sql,
                 source,
                 plan: &plan,
                 tallies: &share.tallies,
@@ -532,13 +531,6 @@ struct Look<'r> {
     header: &'r crate::header::Header,
     identity: &'r crate::identity::Identity,
     watch: &'r view::Watch,
-}
-
-struct Ready<'r> {
-    source: &'r Source,
-    header: &'r crate::header::Header,
-    identity: &'r crate::identity::Identity,
-    sql: &'r rusqlite::Connection,
 }
 
 fn trees(plan: &Plan, share: &Share) -> Vec<TreeReport> {
