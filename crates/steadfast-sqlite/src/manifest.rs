@@ -61,7 +61,11 @@ impl Leaves {
             file
         } else {
             let file = own_file::begin(&unfinished, UNFINISHED)?;
-            file.write_all_at(&[&UNFINISHED[..], &run_digest(run)].concat(), 0)?;
+            if let Err(why) = file.write_all_at(&[&UNFINISHED[..], &run_digest(run)].concat(), 0) {
+                // On a full disk: it serves nobody.
+                let _ = std::fs::remove_file(&unfinished);
+                return Err(why);
+            }
             file
         };
         Ok(Leaves { file, unfinished, path: path.to_owned(), page_size, pages, is_kept: goes_on })
