@@ -123,7 +123,8 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened, ProveError>
         }
         Some(_) | None => None,
     };
-    if lock.is_some() {
+    // A checkpoint may have written into the file until the mark or the lock was there: it counts as it was then.
+    if lock.is_some() || log.as_ref().is_some_and(|log| log.pin.is_some()) {
         identity = Identity::of(&file, None).map_err(io("cannot read"))?;
     }
     // A page 1 in the log replaces the file's, header and all.

@@ -417,3 +417,31 @@ fn a_file_with_faults_gets_no_stamp() {
     folder.run(&["sqlite", "stamp", "a.db", "--stamp", "s"]).exits(1).never_says("stamp s");
     folder.run(&["sqlite", "check-stamp", "a.db", "--stamp", "s"]).exits(3).tells("there is no stamp");
 }
+
+#[test]
+fn a_file_that_grows_until_its_log_is_held_is_seen_as_it_was_then() {
+    let folder = folder(ROWS);
+    let writer = sql(&folder, "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=1; CREATE TABLE grows(a)");
+    let grow = || writer.execute_batch("INSERT INTO grows VALUES (randomblob(20000))").unwrap();
+    grow();
+    // The file was looked at; the log is opened half a second later, and meanwhile everything goes into the file.
+    let log = folder.path().join("a.db-wal").display().to_string();
+    let delayed = [
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-P",
+        &log,
+        "-e",
+        "trace=openat",
+        "-e",
+        "inject=openat:delay_enter=500000:when=1",
+    ];
+    let mut running = folder.start_through("strace", &delayed, &["sqlite", "verify", "a.db"]);
+    while !running.is_over() {
+        grow();
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    running.wait().exits(0).tells("proven");
+}
